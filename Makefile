@@ -1,0 +1,40 @@
+# What every user of a checkout runs; each target sets up what it needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test lint test-python clean
+
+help:
+	@echo 'make demo   two embedded clouds, the proxy, and the real openstack client: the whole idea in two minutes'
+	@echo 'make test   style, types, imports and tests'
+	@echo 'make lint   style, types and imports alone'
+	@echo 'make clean  remove what the other targets made'
+
+demo: $(READY)
+	$(BIN)/oidproxy demo
+
+test: lint test-python
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-python: $(READY)
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+# Debian's python3 comes without the module that makes virtual environments.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'oidproxy needs Python 3.11 or newer (set PYTHON=...)' >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; }
+	@echo 'Setting up $(VENV) (about a minute)...'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,osc,test]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

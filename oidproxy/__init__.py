@@ -1,0 +1,1 @@
+"""oidproxy: a scope-aware reverse proxy in front of many OpenStack clouds."""

@@ -1,0 +1,96 @@
+"""Entry point of the `oidproxy` command: finds the subcommand and imports nothing else.
+
+`oidproxy --version` and `oidproxy scope …` have to be quick, so each subcommand's module is imported only when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from typing import TYPE_CHECKING
+
+from oidproxy.errors import ConfigError, OidproxyError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = {
+    "serve": "run the proxy",
+    "demo": "two embedded clouds, the proxy, and the real openstack client",
+    "sim": "run a simulated cloud",
+    "config": "check a configuration",
+    "scope": "read, tag and explain scopes",
+}
+"""Subcommand -> what it is for. Its module `oidproxy.cli.<name>` has `add_arguments(parser)` and `run(options) -> int`."""
+
+SERVER_MODULES = frozenset(
+    {
+        "aiohttp",
+        "cryptography",
+        "httptools",
+        "keystoneauth1",
+        "msgspec",
+        "openstack",
+        "prometheus_client",
+        "uvloop",
+    }
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; the exit status is 2 for whatever the user can mend."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    name = arguments[0] if arguments else ""
+    if name not in COMMANDS:
+        return _top_level(arguments)
+    try:
+        command = importlib.import_module(f"oidproxy.cli.{name}")
+        parser = argparse.ArgumentParser(prog=f"oidproxy {name}", description=COMMANDS[name])
+        command.add_arguments(parser)
+        status: int = command.run(parser.parse_args(arguments[1:]))
+    except ModuleNotFoundError as error:
+        return _missing(name, error)
+    except ConfigError as error:
+        print(f"oidproxy {name}: {error}", file=sys.stderr)
+        return 2
+    except OidproxyError as error:
+        print(f"oidproxy {name}: {error.message}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _top_level(arguments: list[str]) -> int:
+    width = max(map(len, COMMANDS))
+    listing = "\n".join(f"  {name:<{width}}  {purpose}" for name, purpose in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="oidproxy",
+        description="A scope-aware reverse proxy in front of many OpenStack clouds.",
+        epilog=f"commands:\n{listing}\n\n`oidproxy COMMAND --help` tells more.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
+    parser.add_argument("command", nargs="?", choices=COMMANDS, metavar="COMMAND", help="what to do")
+    options = parser.parse_args(arguments)
+    if options.version:
+        # Imported here: importlib.metadata costs more than all the rest of this command.
+        from importlib.metadata import version
+
+        print(f"oidproxy {version('oidproxy')}")
+        return 0
+    parser.print_help(sys.stderr)
+    return 2
+
+
+def _missing(name: str, error: ModuleNotFoundError) -> int:
+    package = (error.name or "").partition(".")[0]
+    if package not in SERVER_MODULES:
+        raise error
+    print(
+        f"oidproxy {name}: this command needs the server's packages ({package} is missing).\n"
+        "Install them with: pip install 'oidproxy[server]'",
+        file=sys.stderr,
+    )
+    return 2

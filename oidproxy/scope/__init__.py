@@ -1,0 +1,1 @@
+"""The language: text <-> tree, canonical text, tag. Knows no registry."""
