@@ -1,0 +1,1 @@
+"""The openstackclient plugin: `--scope`, and commands that ask the proxy what a scope means."""

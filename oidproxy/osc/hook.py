@@ -1,0 +1,101 @@
+"""The vendor hook that puts a scope in force: openstacksdk calls it before a connection's first request.
+
+It fails closed. The SDK turns a ValueError, ImportError, TypeError or AttributeError of a hook into a warning
+and goes on, which here would mean unscoped; so every failure leaves as a ConfigException. For the same reason
+nothing is imported at the top of this file that could be missing where the SDK is not.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from importlib.metadata import EntryPoint
+from typing import Any
+
+from openstack.exceptions import ConfigException
+
+from oidproxy.errors import ScopeError
+from oidproxy.osc import sources
+
+HEADER = "X-Scope"
+
+
+def apply(connection: Any) -> None:  # noqa: ANN401 - an openstack.connection.Connection
+    """Send the scope with every request of this connection. Raises ConfigException where it cannot be.
+
+    A hook that ours displaced is called after it, since it may send requests itself.
+    """
+    try:
+        value = header_value(_text(connection.config.config))
+        connection.session.additional_headers[HEADER] = value
+        displaced = tuple(_displaced(connection.config))
+    except Exception as error:
+        raise ConfigException(f"the scope cannot be put in force: {_reason(error)}") from error
+    for hook in displaced:
+        _call(hook, connection)
+    connection.session.additional_headers[HEADER] = value
+
+
+def header_value(text: str) -> str:
+    """The canonical text of a scope, as keystoneauth has to be given it.
+
+    HTTP clients encode a header's text as latin-1 and keystoneauth takes bytes for ASCII, so the bytes of
+    UTF-8 are passed in disguise: one character a byte. Raises ScopeError.
+    """
+    from oidproxy.scope.canonical import canonical  # noqa: PLC0415 - a failure has to be `apply`'s
+    from oidproxy.scope.parse import parse  # noqa: PLC0415
+
+    return canonical(parse(text)).encode().decode("latin-1")
+
+
+def _text(config: Mapping[str, object]) -> str:
+    given = sources.given(config, os.environ)
+    if given is None:
+        raise ConfigException(
+            f"`vendor_hook: {sources.HOOK}` needs a scope: `{sources.SECTION}: {{scope: …}}` beside it"
+            f" in {sources.CLOUDS_YAML}, or {sources.ENVIRONMENT}"
+        )
+    return given.text
+
+
+def _displaced(region: Any) -> Iterator[str]:  # noqa: ANN401 - an openstack.config.cloud_region.CloudRegion
+    """The hooks that ours stands in for: the cloud's or its profile's own, and one named beside the scope."""
+    config = _as_configured(region)
+    hook = config.get("vendor_hook")
+    if hook and not sources.is_ours(hook):
+        yield str(hook)
+    section = config.get(sources.SECTION)
+    if isinstance(section, Mapping) and section.get("vendor_hook"):
+        yield str(section["vendor_hook"])
+
+
+def _as_configured(region: Any) -> Mapping[str, Any]:  # noqa: ANN401
+    """The cloud's configuration without what the command line and the plugin put over it."""
+    section = region.config.get(sources.SECTION)
+    merged: Mapping[str, Any] = region.config
+    if not isinstance(section, Mapping) or "source" not in section:
+        return merged
+    loader = region._openstack_config
+    if loader is None:
+        return merged
+    configured: Mapping[str, Any] = loader.get_one(
+        cloud=region.name or None, region_name=region.region_name, validate=False
+    ).config
+    return configured
+
+
+def _call(hook: str, connection: Any) -> None:  # noqa: ANN401
+    """Call a displaced hook with the SDK's own tolerance (openstack.connection.Connection.__init__)."""
+    try:
+        EntryPoint(name="vendor_hook", value=hook, group="vendor_hook").load()(connection)
+    except (ImportError, TypeError, AttributeError, ValueError) as error:
+        connection.log.warning("Configured hook %s cannot be executed: %s", hook, error)
+
+
+def _reason(error: Exception) -> str:
+    """What to tell the user: for a scope error its line and caret."""
+    if not isinstance(error, ScopeError):
+        return str(error)
+    from oidproxy.scope.report import render  # noqa: PLC0415 - needed for a bad scope only
+
+    return render(error)

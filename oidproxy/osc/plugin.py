@@ -1,0 +1,58 @@
+"""What openstackclient loads on every call: the option `--scope`, and the name of our group of commands.
+
+Whatever is imported here is paid for by every `openstack` call of the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING, Any
+
+from oidproxy.errors import ConfigError
+from oidproxy.osc import sources
+from oidproxy.osc.option import ScopeAction, put_in_force
+
+if TYPE_CHECKING:
+    from oidproxy.osc.questions import Proxy
+
+# The names below are openstackclient's plugin interface (python-openstackclient, "Plugins").
+API_NAME = "oidproxy"
+API_VERSION_OPTION = "os_oidproxy_api_version"
+DEFAULT_API_VERSION = "1"
+API_VERSIONS = {"1": "oidproxy.osc.questions.Proxy"}
+
+HELP = (
+    "Which clouds serve this command, service by service, as in <keystone:cloud-1;glance:cloud-999> "
+    f"(Env: {sources.ENVIRONMENT}, or {sources.SECOND_SPELLING} without braces)"
+)
+
+
+def build_option_parser(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Add `--scope`. A global option of openstackclient is accepted before and after the command."""
+    parser.add_argument(
+        sources.OPTION,
+        "--os-scope",
+        metavar="<scope>",
+        dest=sources.SECTION,
+        action=ScopeAction,
+        help=HELP,
+    )
+    defaults = argparse.Namespace()
+    try:
+        given = sources.from_environment(os.environ)
+    except ConfigError as error:
+        parser.exit(2, f"{parser.prog}: error: {error}\n")
+    if given is not None:
+        # Not checked here: the option may displace it. The hook checks it before the first request.
+        put_in_force(defaults, given)
+    parser.set_defaults(**vars(defaults))
+    return parser
+
+
+def make_client(instance: Any) -> Proxy:  # noqa: ANN401 - a ClientManager of whichever osc-lib is installed
+    """The proxy that the client is configured to talk to."""
+    from oidproxy.osc.address import auth_url  # noqa: PLC0415
+    from oidproxy.osc.questions import Proxy  # noqa: PLC0415
+
+    return Proxy(instance.session, auth_url(instance.get_configuration()))

@@ -1,0 +1,229 @@
+"""A recording proxy that answers just enough of OpenStack, and the real client to be run against it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import warnings
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import yaml
+
+with warnings.catch_warnings():
+    # osc-lib deprecates a module of its own that it imports itself; afterwards it is loaded.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import osc_lib  # noqa: F401
+
+CLOUDS = {
+    "clouds": [
+        {
+            "name": "cloud-1",
+            "regions": ["RegionOne"],
+            "groups": ["fr"],
+            "services": ["compute", "image"],
+            "home": True,
+            "more": "of a later version",
+        },
+        {"name": "New York", "regions": ["east", "west"], "groups": [], "services": ["image"], "home": False},
+    ]
+}
+
+
+@dataclass
+class Seen:
+    """One request as it arrived. Values are the bytes of the wire, one character each."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+
+    @property
+    def scope(self) -> bytes | None:
+        value = self.headers.get("x-scope")
+        return None if value is None else value.encode("latin-1")
+
+
+@dataclass
+class Recorder:
+    """A server and what reached it."""
+
+    url: str = ""
+    seen: list[Seen] = field(default_factory=list)
+    pages: dict[str, tuple[int, dict[str, str], object]] = field(default_factory=dict)
+    """Answers that stand in for the usual ones: path -> status, headers, JSON."""
+
+    @property
+    def scopes(self) -> set[bytes | None]:
+        return {request.scope for request in self.seen}
+
+    def requests(self) -> set[str]:
+        return {f"{request.method} {urlsplit(request.path).path}" for request in self.seen}
+
+    def query(self, path: str) -> dict[str, list[str]]:
+        [found] = [request for request in self.seen if urlsplit(request.path).path == path]
+        return parse_qs(urlsplit(found.path).query)
+
+    def answer(self, method: str, path: str) -> tuple[int, dict[str, str], object]:
+        path = urlsplit(path).path
+        if path in self.pages:
+            return self.pages[path]
+        prefix = "/".join(path.split("/")[:3]) if path.startswith("/s/") else ""
+        found = self._documents(prefix).get((method, path.removeprefix(prefix).rstrip("/")))
+        return found or (404, {}, {"error": {"code": 404, "title": "Not Found", "message": "unknown"}})
+
+    def _documents(self, prefix: str) -> dict[tuple[str, str], tuple[int, dict[str, str], object]]:
+        base = self.url + prefix
+        identity, image = f"{base}/identity", f"{base}/image"
+        identity_v3 = {
+            "id": "v3.14",
+            "status": "stable",
+            "links": [{"rel": "self", "href": f"{identity}/v3/"}],
+        }
+        image_v2 = {"id": "v2.9", "status": "CURRENT", "links": [{"rel": "self", "href": f"{image}/v2/"}]}
+        return {
+            ("GET", "/identity"): (300, {}, {"versions": {"values": [identity_v3]}}),
+            ("GET", "/identity/v3"): (200, {}, {"version": identity_v3}),
+            ("POST", "/identity/v3/auth/tokens"): (201, {"X-Subject-Token": "t0ken"}, self._token(base)),
+            ("GET", "/image"): (300, {}, {"versions": [image_v2]}),
+            ("GET", "/image/v2/images"): (200, {}, {"images": []}),
+            ("GET", "/.well-known/oidproxy/clouds"): (200, {}, CLOUDS),
+        }
+
+    def _token(self, base: str) -> object:
+        services = [("identity", "/identity/v3"), ("image", "/image")]
+        catalog = [
+            {
+                "id": kind,
+                "type": kind,
+                "name": kind,
+                "endpoints": [
+                    {
+                        "id": kind,
+                        "interface": "public",
+                        "region": "RegionOne",
+                        "region_id": "RegionOne",
+                        "url": base + path,
+                    }
+                ],
+            }
+            for kind, path in services
+        ]
+        default = {"id": "default", "name": "Default"}
+        return {
+            "token": {
+                "methods": ["password"],
+                "user": {"id": "u1", "name": "alice", "domain": default},
+                "project": {"id": "p1", "name": "demo", "domain": default},
+                "roles": [{"id": "r1", "name": "member"}],
+                "catalog": catalog,
+                "issued_at": "2026-01-01T00:00:00.000000Z",
+                "expires_at": "2126-01-01T00:00:00.000000Z",
+                "audit_ids": ["a"],
+            }
+        }
+
+
+def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_any(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            recorder.seen.append(Seen(self.command, self.path, headers))
+            status, fields, document = recorder.answer(self.command, self.path)
+            body = document.encode() if isinstance(document, str) else json.dumps(document).encode()
+            self.send_response(status)
+            for name, value in {"Content-Type": "application/json", **fields}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_HEAD = handle_any  # noqa: N815 - the names http.server calls
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
+
+
+@pytest.fixture
+def proxy():
+    """A recording proxy on a free port of the loopback address."""
+    recorder = Recorder()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(recorder))
+    server.daemon_threads = True
+    recorder.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield recorder
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory) -> Path:
+    """A home folder without settings; shared, since the client keeps a cache of its plugins there."""
+    return tmp_path_factory.mktemp("home")
+
+
+class Client:
+    """The real clients, as a user with one cloud in clouds.yaml runs them."""
+
+    def __init__(self, recorder: Recorder, home: Path, folder: Path) -> None:
+        self.recorder = recorder
+        self.folder = folder
+        self.cloud: dict[str, object] = {
+            "auth": {
+                "auth_url": f"{recorder.url}/identity/v3",
+                "username": "alice",
+                "password": "secret",
+                "project_name": "demo",
+                "user_domain_name": "Default",
+                "project_domain_name": "Default",
+            },
+            "region_name": "RegionOne",
+            "identity_api_version": "3",
+        }
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "LC_ALL": "C.UTF-8",
+            "OS_CLOUD": "lab",
+            "PYTHONPATH": str(folder),
+        }
+
+    def openstack(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run openstackclient."""
+        return self._run(str(Path(sys.executable).parent / "openstack"), *words)
+
+    def python(self, code: str) -> subprocess.CompletedProcess[str]:
+        """Run a program that uses openstacksdk."""
+        return self._run(sys.executable, "-c", code)
+
+    def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        (self.folder / "clouds.yaml").write_text(yaml.safe_dump({"clouds": {"lab": self.cloud}}))
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+@pytest.fixture
+def client(proxy, home, tmp_path) -> Client:
+    """The real clients with a cloud whose auth URL is the recording proxy."""
+    return Client(proxy, home, tmp_path)
