@@ -1,6 +1,7 @@
 """Entry point of the `oidproxy` command: finds the subcommand and imports nothing else.
 
-`oidproxy --version` and `oidproxy scope …` have to be quick, so each subcommand's module is imported only when it runs.
+`oidproxy --version` and `oidproxy scope …` have to be quick, so each subcommand's module is imported only
+when it runs.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ COMMANDS = {
     "config": "check a configuration",
     "scope": "read, tag and explain scopes",
 }
-"""Subcommand -> what it is for. Its module `oidproxy.cli.<name>` has `add_arguments(parser)` and `run(options) -> int`."""
+"""Subcommand -> what it is for.
+
+Its module `oidproxy.cli.<name>` has `add_arguments(parser)` and `run(options) -> int`.
+"""
 
 SERVER_MODULES = frozenset(
     {

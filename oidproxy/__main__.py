@@ -1,0 +1,7 @@
+"""`python -m oidproxy`: the same as the `oidproxy` command."""
+
+import sys
+
+from oidproxy.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,38 @@
+"""`oidproxy demo`: two embedded clouds, the proxy beside them, and the real openstack client."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument(
+        "--stay",
+        action="store_true",
+        help="afterwards leave everything running until Ctrl-C, and say how to use it",
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        metavar="DIR",
+        help="where all files go, and stay (default: a temporary folder, removed at the end)",
+    )
+    parser.add_argument(
+        "--image-size",
+        type=int,
+        default=16,
+        metavar="MIB",
+        help="size of the file that stands in for the cirros disk (default: %(default)s)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Tell the story; 0 only if every server became ACTIVE with the bytes that cloud-999 holds."""
+    from oidproxy.cli.demo.story import tell
+
+    return tell(options.folder, image_mib=options.image_size, stay=options.stay)

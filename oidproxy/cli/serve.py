@@ -1,0 +1,49 @@
+"""`oidproxy serve`: run the proxy until SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration (YAML)")
+    parser.add_argument(
+        "--workers",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="worker processes that share the listeners (default: 1)",
+    )
+    parser.add_argument(
+        "--access-log",
+        default="-",
+        metavar="FILE",
+        help="where a JSON line a request goes; - is standard output, the default",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve; the exit status is 0 after an orderly end, 2 when it cannot begin."""
+    # Imported here, so that a missing extra is told before anything begins.
+    import uvloop
+
+    from oidproxy.cli.serving import serve
+    from oidproxy.proxy.parent import Options
+
+    chosen = Options(config=options.config, workers=options.workers, access_log=options.access_log)
+    status: int = uvloop.run(serve(chosen, _say))
+    return status
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least one worker")
+    return number

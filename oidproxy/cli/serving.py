@@ -1,0 +1,42 @@
+"""Puts the parts of `oidproxy serve` together: configuration, parent, admin listener."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from oidproxy.clouds.loading.load import load
+from oidproxy.console import serve as console
+from oidproxy.console.app import build
+from oidproxy.errors import ConfigError
+from oidproxy.proxy.parent import Options, Parent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from oidproxy.clouds.registry import Admin
+
+
+async def serve(options: Options, announce: Callable[[str], None]) -> int:
+    """Serve until told to stop. Returns the exit status.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+    """
+    registry = load(options.config)
+    parent = Parent(options, registry, announce)
+    async with AsyncExitStack() as stack:
+        if registry.admin is not None:
+            await _open_console(stack, registry.admin, parent)
+        return await parent.run()
+
+
+async def _open_console(stack: AsyncExitStack, admin: Admin, parent: Parent) -> None:
+    """The admin listener answers from the start, so that `/readyz` can say that the workers are not."""
+    try:
+        listening = console.listen(admin)
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {admin.host}:{admin.port} (admin): {error.strerror}") from None
+    app = build(admin, ready=parent.ready, counters=parent.counted, reload=parent.reload, drain=parent.drain)
+    runner = await console.start(app, listening)
+    stack.push_async_callback(runner.cleanup)

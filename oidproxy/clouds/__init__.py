@@ -1,0 +1,1 @@
+"""What the operator declared: configuration to immutable registry, and which clouds a scope means in it."""

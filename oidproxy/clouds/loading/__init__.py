@@ -1,0 +1,1 @@
+"""A configuration's input and output: files, secrets, certificates, and what clouds say of themselves."""

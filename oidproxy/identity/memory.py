@@ -1,0 +1,169 @@
+"""What is remembered of tokens: by home and digest, never by the token; bounded, and each for its own time.
+
+The home is part of every key: an envelope can name any home, and what one Keystone said of a token says
+nothing of the same text presented as another cloud's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from oidproxy.identity.expiring import Expiring
+from oidproxy.tokens.digest import digest
+from oidproxy.tokens.presented import Use
+
+if TYPE_CHECKING:
+    from oidproxy.identity.subject import Subject
+
+CAPACITY = 4096
+"""Tokens; each takes some 3 KiB."""
+
+KEPT = 300.0
+"""Seconds: nothing that a Keystone said is kept longer (checklist G4)."""
+
+REFUSED_KEPT = 5.0
+"""Seconds for which a refusal is believed: a bad token in a loop asks its home once, not each time."""
+
+_CLOSINGS = 64  # per token: the clouds, services and scopes that it is in use for at one time
+_FORMS = 8
+
+Key = tuple[str, bytes]
+"""Home, and digest of the bare token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """In which way a home was asked; the answers differ."""
+
+    access_rules: str = "1"
+    """OpenStack-Identity-Access-Rules; without it, application credentials with access rules are unknown."""
+    allow_expired: bool = False
+
+
+PLAIN = Form()
+LATE = Form(allow_expired=True)
+
+Audience = tuple[str, str, Use, str]
+"""Cloud, service, use, canonical scope: what a token is closed for."""
+
+
+@dataclass(slots=True)
+class _Record:
+    subjects: dict[Form, Subject] = field(default_factory=dict)
+    closings: dict[Audience, str] = field(default_factory=dict, repr=False)
+
+
+def key(home: str, token: str) -> Key:
+    """Under what a token is remembered."""
+    return home, digest(token)
+
+
+class Memory:
+    """One worker's memory. No method asks anybody."""
+
+    __slots__ = ("_companions", "_records", "_refused", "_revoked", "_services")
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._records: Expiring[Key, _Record] = Expiring(capacity)
+        self._refused: Expiring[tuple[Key, Form], bool] = Expiring(capacity)
+        self._revoked: Expiring[Key, bool] = Expiring(capacity)
+        self._services: Expiring[Key, str] = Expiring(capacity)
+        self._companions: Expiring[tuple[Key, str], str] = Expiring(capacity)
+
+    # Who a token is.
+
+    def subject(self, name: Key, form: Form, age: float, now: float) -> Subject | None:
+        """Who this token is, if its home said so at most `age` seconds ago and it has not ended since."""
+        record = self._records.get(name, now)
+        found = record.subjects.get(form) if record else None
+        if found is None or found.seen + age <= now:
+            return None
+        return found if form.allow_expired or found.expires > now else None
+
+    def remember(self, name: Key, form: Form, subject: Subject, now: float) -> None:
+        """What a home said. Said before a revocation but heard after it, it is not believed."""
+        if self.revoked(name, now):
+            return
+        self._refused.drop((name, form))
+        record = self._records.get(name, now) or _Record()
+        earlier = record.subjects.get(form)
+        if earlier is not None and earlier.token != subject.token:
+            # Its roles may be others now, so what was allowed before has to be allowed again.
+            record.closings.clear()
+        if len(record.subjects) >= _FORMS:
+            record.subjects.clear()
+        record.subjects[form] = subject
+        self._records.put(name, record, now + KEPT)
+        if subject.serves and subject.expires > now:
+            self._services.put(name, subject.user_name, subject.expires)
+
+    def service(self, name: Key, now: float) -> str | None:
+        """The user's name of a token that its home called a service, for as long as the token lives."""
+        return self._services.get(name, now)
+
+    # What a token is not.
+
+    def refuse(self, name: Key, form: Form, now: float) -> None:
+        """Its home does not know it (any more); without access rules in the question, that says little."""
+        if form.access_rules:
+            self.forget(name)
+        self._refused.put((name, form), True, now + REFUSED_KEPT)
+
+    def refused(self, name: Key, form: Form, now: float) -> bool:
+        """Whether its home refused it a moment ago, or it was revoked here."""
+        return self.revoked(name, now) or self._refused.get((name, form), now) is not None
+
+    def revoked(self, name: Key, now: float) -> bool:
+        """Whether it was revoked here, for as long as something said before could still be under way."""
+        return self._revoked.get(name, now) is not None
+
+    def revoke(self, name: Key, now: float) -> None:
+        """Forget this token and all that were made from it or with it (Keystone revokes the whole chain)."""
+        record = self._records.get(name, now)
+        chains = {subject.chain for subject in record.subjects.values()} - {None} if record else set()
+        self.forget(name)
+        self._companions.drop_where(lambda pair, _: pair[0] == name)
+        self._revoked.put(name, True, now + KEPT)
+        if chains:
+            self._records.drop_where(
+                lambda other, kin: (
+                    other[0] == name[0] and any(subject.chain in chains for subject in kin.subjects.values())
+                )
+            )
+
+    def forget(self, name: Key) -> None:
+        """Ask its home again before anything is done with this token."""
+        self._records.drop(name)
+        self._services.drop(name)
+
+    # What was made of it.
+
+    def closing(self, name: Key, audience: Audience, now: float) -> str | None:
+        """The text that this token was closed to for this audience."""
+        record = self._records.get(name, now)
+        return record.closings.get(audience) if record else None
+
+    def keep_closing(self, name: Key, audience: Audience, text: str, now: float) -> None:
+        """Keep a text that was made while its subject is remembered; it goes when the subject goes."""
+        record = self._records.get(name, now)
+        if record is None:
+            return
+        if len(record.closings) >= _CLOSINGS:
+            record.closings.clear()
+        record.closings[audience] = text
+
+    def forget_closings(self) -> None:
+        """A new registry: who is admitted where may have changed."""
+        for record in self._records.values():
+            record.closings.clear()
+
+    # Who came with it.
+
+    def companion(self, name: Key, cloud: str, now: float) -> str | None:
+        """The closed service token that came along when this token went to that cloud."""
+        return self._companions.get((name, cloud), now)
+
+    def keep_companion(self, name: Key, cloud: str, text: str, until: float) -> None:
+        """Remember a closed service token for a long operation that outlives the user's token."""
+        self._companions.put((name, cloud), text, until)

@@ -1,0 +1,1 @@
+"""The proxy itself: listeners, what is done with a decision, workers, reload and drain."""

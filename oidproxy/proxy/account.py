@@ -1,0 +1,118 @@
+"""What one exchange has to account for: its id, times and counts, and the access line made of them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from oidproxy.scope.canonical import canonical
+from oidproxy.telemetry.access import AccessLine
+
+if TYPE_CHECKING:
+    from oidproxy.http.head import Field, RequestHead
+    from oidproxy.proxy.connection import Connection
+    from oidproxy.proxy.serving import Serving
+    from oidproxy.routing.decision import Route
+
+REQUEST_ID = b"x-openstack-request-id"
+
+
+class Account:
+    """Filled in as the exchange goes on; `close` writes it, once. Times are the loop's, in seconds."""
+
+    __slots__ = (
+        "_began",
+        "_caller",
+        "_connection",
+        "_head",
+        "_listener",
+        "_request_id",
+        "_route",
+        "_serving",
+        "_since_epoch",
+        "bytes_in",
+        "bytes_out",
+        "error",
+        "first_byte",
+        "lost",
+        "status",
+        "why",
+    )
+
+    def __init__(self, connection: Connection, serving: Serving, head: RequestHead | None) -> None:
+        self._connection = connection
+        self._serving = serving
+        self._head = head
+        self._began = connection.loop.time()
+        self._since_epoch = time.time_ns()
+        self._request_id = ""
+        self._route: Route | None = None
+        self._caller: str | None = None
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.status = 0
+        self.first_byte: float | None = None
+        self.error: str | None = None
+        self.lost = False
+        self.why: str | None = None
+        """What X-Scope-Why says, if the client asked for it."""
+
+    @property
+    def request_id(self) -> str:
+        """Our id of this request."""
+        if not self._request_id:
+            self._request_id = self._serving.request_id()
+        return self._request_id
+
+    def goes(self, route: Route, caller: str | None) -> None:
+        """It goes to a cloud; `caller` is the service that called, None for a user."""
+        self._route = route
+        self._caller = caller
+
+    def own_fields(self, fields: tuple[Field, ...]) -> tuple[Field, ...]:
+        """What is added to an answer: the request id where the cloud gave none, and the explanation."""
+        own: tuple[Field, ...] = ()
+        if not any(name.lower() == REQUEST_ID for name, _ in fields):
+            own = ((b"X-Openstack-Request-Id", self.request_id.encode()),)
+        return own if self.why is None else (*own, (b"X-Scope-Why", self.why.encode("ascii", "replace")))
+
+    def close(self) -> None:
+        """Count it and write its line."""
+        route, now = self._route, self._connection.loop.time()
+        seconds = now - self._began
+        self._serving.counters.answered(
+            route.service_type if route else "",
+            route.cloud if route else "",
+            self.status,
+            bytes_in=self.bytes_in,
+            bytes_out=self.bytes_out,
+            seconds=seconds,
+        )
+        self._serving.access.write(self._line(route, seconds))
+
+    def _line(self, route: Route | None, seconds: float) -> AccessLine:
+        head = self._head
+        return AccessLine(
+            time=self._since_epoch,
+            request_id=self.request_id,
+            listener=self._connection.address,
+            peer=self._connection.peer,
+            method=head.method if head else "-",
+            path=head.target.decode("latin-1") if head else "-",
+            status=self.status,
+            bytes_in=self.bytes_in,
+            bytes_out=self.bytes_out,
+            ms=round(seconds * 1000, 3),
+            first_byte_ms=None
+            if self.first_byte is None
+            else round((self.first_byte - self._began) * 1000, 3),
+            agent=head.text(b"user-agent") if head else None,
+            caller=self._caller,
+            service=route.service_type if route else None,
+            cloud=route.cloud if route else None,
+            home=route.home if route else None,
+            carrier=route.carrier.value if route else None,
+            scope=canonical(route.effective) or None if route else None,
+            error=self.error,
+            lost=self.lost,
+        )

@@ -1,0 +1,338 @@
+"""One client's connection: bytes in, one exchange at a time, bytes out.
+
+Requests that were pipelined wait here, unread beyond `limits.buffer`, until the answer before them is
+complete. All times are kept by one coarse sweep over the connections (`sweep`), never by a timer per request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from oidproxy.errors import Draining, OidproxyError, RequestTimedOut
+from oidproxy.http.body import BodyReader, body_reader
+from oidproxy.http.parse import check_unfinished, find_head_end, request_head
+from oidproxy.proxy.exchange import Exchange
+from oidproxy.routing.decision import Arrival
+
+if TYPE_CHECKING:
+    from oidproxy.clouds.limits import Limits
+    from oidproxy.http.head import RequestHead
+    from oidproxy.proxy.serving import Serving
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+LINGER_SECONDS = 2.0
+"""How long a closing connection still reads and discards, so that the answer before the close is not lost to
+a reset (RFC 9112 section 9.6)."""
+
+
+class Connection(asyncio.Protocol):
+    """The downstream side of a worker."""
+
+    __slots__ = (
+        "_buffer",
+        "_closing_since",
+        "_exchange",
+        "_held",
+        "_host",
+        "_paused",
+        "_peer",
+        "_port",
+        "_reader",
+        "_scanned",
+        "_stalled_bytes",
+        "_stalled_since",
+        "_touched",
+        "_transport",
+        "_waiting_since",
+        "loop",
+        "serving",
+    )
+
+    def __init__(self, serving: Serving, host: str, port: int) -> None:
+        self.serving = serving
+        self.loop = asyncio.get_running_loop()
+        self._host = host
+        self._port = port
+        self._peer = ""
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._scanned = 0
+        self._exchange: Exchange | None = None
+        self._reader: BodyReader | None = None
+        self._held = False
+        self._paused = False
+        self._touched = self._waiting_since = self.loop.time()
+        self._closing_since: float | None = None
+        self._stalled_since: float | None = None
+        self._stalled_bytes = 0
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client connected."""
+        self._transport = cast("asyncio.Transport", transport)
+        limits = self._limits
+        self._transport.set_write_buffer_limits(high=limits.buffer)
+        peer = transport.get_extra_info("peername")
+        self._peer = peer[0] if peer else ""
+        if not self.serving.admit(self):
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the client: a body goes on to its exchange, heads wait for their turn."""
+        self._touched = self.loop.time()
+        if self._closing_since is not None:
+            return
+        if self._reader is not None and self._exchange is not None:
+            self._feed(data)
+            return
+        if not self._buffer:
+            self._waiting_since = self._touched
+        self._buffer += data
+        if self._exchange is None:
+            self._next()
+        else:
+            self._regulate()
+
+    def eof_received(self) -> bool:
+        """The client sends no more: a request that is complete is still answered (half close)."""
+        if self._exchange is None or self._reader is not None:
+            return False
+        self._exchange.last = True
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """The client is gone: whatever is under way for it stops."""
+        self.serving.dismiss(self)
+        self._transport = None
+        exchange, self._exchange = self._exchange, None
+        self._reader = None
+        if exchange is not None:
+            exchange.lost()
+
+    def pause_writing(self) -> None:
+        """The client reads slower than the cloud sends."""
+        self._stalled_since = self.loop.time()
+        self._stalled_bytes = self._unsent()
+        if self._exchange is not None:
+            self._exchange.pause()
+
+    def resume_writing(self) -> None:
+        """The client caught up."""
+        self._stalled_since = None
+        if self._exchange is not None:
+            self._exchange.resume()
+
+    # What an exchange calls.
+
+    @property
+    def peer(self) -> str:
+        """The client's address."""
+        return self._peer
+
+    @property
+    def address(self) -> str:
+        """Where the client connected to."""
+        return f"{self._host}:{self._port}"
+
+    @property
+    def connected(self) -> bool:
+        """Whether the client is still there."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def body_unread(self) -> bool:
+        """Whether some of the current request's body was not received yet."""
+        return self._reader is not None
+
+    def write(self, data: bytes) -> None:
+        """Send bytes of an answer."""
+        if self._transport is not None and data:
+            self._transport.write(data)
+
+    def hold(self) -> None:
+        """Read no more of the body for now."""
+        self._held = True
+        self._regulate()
+
+    def release(self) -> None:
+        """Read on."""
+        self._held = False
+        self._touched = self.loop.time()
+        self._regulate()
+
+    def ask_to_continue(self) -> None:
+        """Let a client that expects 100 send its body, unless it began already (RFC 9110 section 10.1.1)."""
+        if not self._buffer:
+            self.write(CONTINUE)
+
+    def done(self, *, keep_alive: bool) -> None:
+        """The answer is complete: on to the next request, or close."""
+        self._exchange = None
+        unread, self._reader = self._reader is not None, None
+        self._held = False
+        if not keep_alive or unread:
+            self.close()
+            return
+        self._waiting_since = self._touched = self.loop.time()
+        if self._buffer:
+            # Not at once: a client that pipelines thousands of requests must not deepen the stack.
+            self.loop.call_soon(self._next)
+        self._regulate()
+
+    def close(self) -> None:
+        """Close, after the client had the chance to read what was sent."""
+        transport = self._transport
+        if transport is None or self._closing_since is not None:
+            return
+        self._closing_since = self.loop.time()
+        self._buffer.clear()
+        if transport.can_write_eof():
+            transport.write_eof()
+            self._regulate()
+        else:
+            transport.close()
+
+    def abort(self) -> None:
+        """Close at once, so that the client can tell that its answer is cut short."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def sweep(self, now: float) -> None:
+        """Look after the times (rules D1-D3); called about twice a second."""
+        limits = self._limits
+        if self._closing_since is not None:
+            if now - self._closing_since > LINGER_SECONDS:
+                self.abort()
+        elif self._stalled_since is not None and now - self._stalled_since > limits.between_bytes:
+            self._check_stall(now)
+        elif self._exchange is None:
+            self._sweep_idle(now, limits)
+        elif self._reader is not None and not self._paused:
+            self._sweep_body(now, limits, self._exchange)
+
+    def drain(self) -> None:
+        """Close if nothing is under way; what is under way closes when it ends."""
+        if self._exchange is None:
+            self.close()
+
+    # Inside.
+
+    @property
+    def _limits(self) -> Limits:
+        return self.serving.snapshot.registry.limits
+
+    def _next(self) -> None:
+        """Begin the next request whose head is complete."""
+        if self._exchange is not None or not self._buffer or not self.connected:
+            return
+        limits = self._limits
+        end = find_head_end(self._buffer, self._scanned)
+        if end < 0:
+            self._scanned = max(0, len(self._buffer) - 3)
+            try:
+                check_unfinished(self._buffer, limits)
+            except OidproxyError as error:
+                self._refuse(error)
+            return
+        data = bytes(self._buffer[:end])
+        del self._buffer[:end]
+        self._scanned = 0
+        try:
+            head = request_head(data, limits)
+        except OidproxyError as error:
+            self._refuse(error)
+            return
+        self._begin(head)
+
+    def _begin(self, head: RequestHead) -> None:
+        place = self.serving.place(self._host, self._port)
+        if place is None:
+            self._refuse(Draining("This address is not served any longer."))
+            return
+        listener, service_type = place
+        arrival = Arrival(listener, self._port, self._peer, service_type)
+        self._exchange = exchange = Exchange(self, self.serving, head, arrival)
+        reader = body_reader(head.framing, self._limits)
+        self._reader = None if reader.done else reader
+        exchange.begin()
+        if self._reader is not None and self._exchange is exchange and self._buffer and not self._held:
+            self._feed_buffered()
+
+    def _refuse(self, error: OidproxyError) -> None:
+        """Answer a head that cannot be read, and close: where the next request begins is not known."""
+        self._buffer.clear()
+        self._exchange = exchange = Exchange(self, self.serving, None, None)
+        exchange.refuse(error)
+
+    def _feed_buffered(self) -> None:
+        data = bytes(self._buffer)
+        self._buffer.clear()
+        self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        reader, exchange = self._reader, self._exchange
+        if reader is None or exchange is None:
+            return
+        if self._held:
+            # Already on its way when reading was paused: at most one read of the loop.
+            self._buffer += data
+            return
+        try:
+            pieces, done, rest = reader.feed(data)
+        except OidproxyError as error:
+            exchange.bad_body(error)
+            return
+        if done:
+            self._reader = None
+            self._buffer += rest
+        for piece in pieces:
+            exchange.body(piece)
+        if done and self._exchange is exchange:
+            exchange.body_end()
+
+    def _regulate(self) -> None:
+        """Pause or resume reading: while held, and while enough of the next requests is buffered."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if not self._held and self._reader is not None and self._buffer:
+            self._feed_buffered()
+        full = self._exchange is not None and len(self._buffer) > self._limits.buffer
+        pause = (self._held or full) and self._closing_since is None
+        if pause and not self._paused:
+            self._paused = True
+            transport.pause_reading()
+        elif not pause and self._paused:
+            self._paused = False
+            transport.resume_reading()
+
+    def _sweep_idle(self, now: float, limits: Limits) -> None:
+        if self._buffer:
+            if now - self._waiting_since > limits.head:
+                self._refuse(RequestTimedOut(f"The request's head took longer than {limits.head:g} s."))
+        elif now - self._waiting_since > limits.client_keep_alive:
+            self.close()
+
+    def _sweep_body(self, now: float, limits: Limits, exchange: Exchange) -> None:
+        if now - self._touched > limits.body_idle:
+            exchange.bad_body(
+                RequestTimedOut(f"No byte of the request's body came for {limits.body_idle:g} s.")
+            )
+        elif exchange.too_slow(now, limits):
+            exchange.bad_body(
+                RequestTimedOut(f"The request's body came at less than {limits.body_rate} bytes a second.")
+            )
+
+    def _check_stall(self, now: float) -> None:
+        """A client that reads slowly is served; one that reads nothing for `between_bytes` is not."""
+        unsent = self._unsent()
+        if unsent >= self._stalled_bytes:
+            self.abort()
+            return
+        self._stalled_since = now
+        self._stalled_bytes = unsent
+
+    def _unsent(self) -> int:
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0

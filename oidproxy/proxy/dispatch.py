@@ -1,0 +1,145 @@
+"""What is done with a decision: the one place where routing's values become actions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oidproxy.errors import BadRequest, NotSupported
+from oidproxy.proxy import pages
+from oidproxy.rewrite.request import request_head
+from oidproxy.rewrite.table import may_rewrite
+from oidproxy.routing.decision import (
+    Answer,
+    Decision,
+    FanOut,
+    Forward,
+    Issue,
+    ReadBody,
+    Refuse,
+    Revoke,
+    Route,
+    Validate,
+)
+from oidproxy.routing.why import why
+from oidproxy.upstream.call import Request
+
+if TYPE_CHECKING:
+    from oidproxy.http.head import Framing
+    from oidproxy.identity.service import Outgoing, WriteHead
+    from oidproxy.proxy.exchange import Exchange
+    from oidproxy.tokens.presented import Presented
+
+
+def carry_out(exchange: Exchange, decision: Decision) -> None:
+    """Do what was decided; returns at once, the exchange goes on by itself."""
+    if exchange.request.get(b"x-scope-explain") == b"1":
+        exchange.account.why = why(decision)
+    match decision:
+        case Forward():
+            _forward(exchange, decision)
+        case Issue() | Validate() | Revoke():
+            _note(
+                exchange, decision.route, decision.asker if isinstance(decision, Validate) else decision.token
+            )
+            exchange.wait(_identity(exchange, decision))
+        case ReadBody(limit=limit):
+            exchange.collect(limit)
+        case Answer():
+            exchange.wait(_page(exchange, decision))
+        case Refuse(error=error):
+            exchange.refuse(error)
+        case FanOut():
+            exchange.refuse(NotSupported("This proxy serves one cloud per service and request."))
+
+
+def _forward(exchange: Exchange, forward: Forward) -> None:
+    identity = exchange.serving.identity
+    exchange.token = forward.token
+    service = forward.service_token if identity.is_service(forward.service_token) else forward.token
+    _note(exchange, forward.route, service)
+    if _lacks_scope(exchange, forward):
+        exchange.refuse(
+            BadRequest("This proxy serves only calls that carry a scope: set X-Scope, or use --scope.")
+        )
+        return
+    outgoing = identity.outgoing_now(forward, exchange.request.method)
+    if outgoing is None:
+        exchange.wait(_forward_later(exchange, forward))
+    else:
+        _send(exchange, forward, outgoing)
+
+
+async def _forward_later(exchange: Exchange, forward: Forward) -> None:
+    outgoing = await exchange.serving.identity.outgoing(forward, exchange.request.method)
+    _send(exchange, forward, outgoing)
+
+
+def _send(exchange: Exchange, forward: Forward, outgoing: Outgoing) -> None:
+    head, route, identity = exchange.request, forward.route, exchange.serving.identity
+    write = _writer(exchange, route, service_token=outgoing.service_token)
+    exchange.send(
+        Request(
+            endpoint=route.endpoint,
+            method=head.method,
+            head=write(head.framing, token=outgoing.token),
+            framing=head.framing,
+            from_service=identity.is_service(forward.service_token) or identity.is_service(forward.token),
+        )
+    )
+
+
+def _writer(exchange: Exchange, route: Route, *, service_token: str | None = None) -> WriteHead:
+    """What writes the head of this request as it goes upstream."""
+    serving, peer = exchange.serving, exchange.arrival.peer
+
+    def write(framing: Framing, *, token: str | None, subject: str | None = None) -> bytes:
+        return request_head(
+            exchange.request,
+            route,
+            framing,
+            token=token,
+            service_token=service_token,
+            subject=subject,
+            peer=peer,
+            peer_trusted=serving.trusts(peer),
+            pseudonym=serving.pseudonym,
+            request_id=exchange.account.request_id,
+            identity_encoding=may_rewrite(route.service_type, route.rest),
+            via_depth=exchange.snapshot.registry.limits.via_depth,
+        )
+
+    return write
+
+
+def _note(exchange: Exchange, route: Route, token: Presented | None) -> None:
+    """Say in the access line where this goes, and which service it is that calls, if it is one."""
+    exchange.route = route
+    name = exchange.serving.identity.caller(token)
+    caller = f"{name}@{token.home}" if name is not None and token is not None else None
+    exchange.account.goes(route, caller)
+
+
+def _lacks_scope(exchange: Exchange, forward: Forward) -> bool:
+    """`require_scope` beside a cloud, where the calls that services make of their own carry none."""
+    if not exchange.snapshot.registry.require_scope or forward.scoped or forward.token is None:
+        return False
+    identity = exchange.serving.identity
+    return not (identity.is_service(forward.service_token) or identity.is_service(forward.token))
+
+
+async def _identity(exchange: Exchange, decision: Issue | Validate | Revoke) -> None:
+    identity, head = exchange.serving.identity, exchange.request
+    write = _writer(exchange, decision.route)
+    match decision:
+        case Issue():
+            reply = await identity.issue(decision, head, write)
+        case Validate():
+            reply = await identity.validate(decision, head, write)
+        case Revoke():
+            reply = await identity.revoke(decision, head, write)
+    exchange.reply(reply.status, reply.fields, reply.body)
+
+
+async def _page(exchange: Exchange, answer: Answer) -> None:
+    page = await pages.page(exchange, answer)
+    exchange.reply(page.status, page.fields, page.body)

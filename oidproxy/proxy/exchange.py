@@ -1,0 +1,375 @@
+"""One request and its answer: what is between a client's connection and a call to a cloud.
+
+Theory of operation. `begin` asks routing for a decision and `dispatch` carries it out; from then on the
+exchange is pushed from both sides and never blocks: the connection pushes body pieces and says when the
+client is gone, the call (whose `Receiver` this is) pushes the answer. Whichever side is slow holds the other.
+Exactly one of `_finish` and `lost` ends it, and then one access line is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from oidproxy.errors import BodyTooLarge, InternalError, OidproxyError, UpstreamError
+from oidproxy.http.answer import error_answer, own_answer
+from oidproxy.http.chunked import LAST, encode
+from oidproxy.http.head import Chunked, Length, RequestHead, ResponseHead
+from oidproxy.proxy import dispatch
+from oidproxy.proxy.account import Account
+from oidproxy.rewrite.answer import answer as rewrite_answer
+from oidproxy.rewrite.answer import informational_head
+from oidproxy.routing.decide import decide, decide_body
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterator
+
+    from oidproxy.clouds.limits import Limits
+    from oidproxy.proxy.connection import Connection
+    from oidproxy.proxy.serving import Serving
+    from oidproxy.rewrite.links import Scanner
+    from oidproxy.routing.decision import Arrival, Decision, Route, Snapshot
+    from oidproxy.tokens.presented import Presented
+    from oidproxy.upstream.call import Call, Request
+
+_log = logging.getLogger("oidproxy.proxy")
+
+BULK_SERVICES = frozenset({"image", "object-store"})
+"""Uploads to these may be as slow as their clients; anywhere else a slow post holds a connection idly."""
+
+
+class Exchange:
+    """Implements `upstream.call.Receiver` for a forwarded request."""
+
+    __slots__ = (
+        "_arrival",
+        "_call",
+        "_chunked",
+        "_collected",
+        "_collects_at_most",
+        "_continued",
+        "_keep_alive",
+        "_over",
+        "_reading_for",
+        "_ready_early",
+        "_scanner",
+        "_swept",
+        "_task",
+        "_whole_body",
+        "account",
+        "answered",
+        "connection",
+        "head",
+        "last",
+        "route",
+        "serving",
+        "snapshot",
+        "token",
+    )
+
+    def __init__(
+        self, connection: Connection, serving: Serving, head: RequestHead | None, arrival: Arrival | None
+    ) -> None:
+        self.connection = connection
+        self.serving = serving
+        self.head = head
+        self._arrival = arrival
+        self.snapshot: Snapshot = serving.snapshot
+        self.account = Account(connection, serving, head)
+        self.route: Route | None = None
+        self.token: Presented | None = None
+        self.last = False
+        """The client sends no further request."""
+        self.answered = False
+        """The head of the answer went out."""
+        self._call: Call | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._collected: bytearray | None = None
+        self._collects_at_most = 0
+        self._whole_body: bytes | None = None
+        self._continued = False
+        self._ready_early = False
+        self._keep_alive = False
+        self._scanner: Scanner | None = None
+        self._chunked = False
+        self._over = False
+        self._swept = 0.0
+        self._reading_for = 0.0
+
+    @property
+    def request(self) -> RequestHead:
+        """The request's head; there is one but where it could not be read."""
+        return cast("RequestHead", self.head)
+
+    @property
+    def arrival(self) -> Arrival:
+        """Where it came in; known whenever the head is."""
+        return cast("Arrival", self._arrival)
+
+    # From the connection.
+
+    def begin(self) -> None:
+        """Decide, and do it."""
+        self._carry_out(decide(self.request, self.arrival, self.snapshot, self.serving.clock()))
+
+    def body(self, piece: bytes) -> None:
+        """A piece of the request's body."""
+        self.account.bytes_in += len(piece)
+        if self._collected is not None:
+            self._collected += piece
+            if len(self._collected) > self._collects_at_most:
+                self._collected = None
+                self.refuse(_too_large(self._collects_at_most))
+        elif self._call is not None:
+            self._call.send(piece)
+
+    def body_end(self) -> None:
+        """The request's body is complete."""
+        if self._collected is not None:
+            body, self._collected = bytes(self._collected), None
+            self._whole_body = body
+            now = self.serving.clock()
+            self._carry_out(decide_body(self.request, body, self.arrival, self.snapshot, now))
+        elif self._call is not None:
+            self._call.finish()
+
+    def bad_body(self, error: OidproxyError) -> None:
+        """The rest of the body cannot be had: the cloud must not take what came for the whole (rule A8)."""
+        self._drop_call()
+        if self.answered:
+            self.connection.abort()
+        else:
+            self.refuse(error)
+
+    def lost(self) -> None:
+        """The client is gone (rule E7)."""
+        if self._over:
+            return
+        self._over = True
+        self._drop_call()
+        if self._task is not None:
+            self._task.cancel()
+        self.account.lost = True
+        self.account.close()
+
+    def pause(self) -> None:
+        """The client reads slower than the cloud sends."""
+        if self._call is not None:
+            self._call.pause()
+
+    def resume(self) -> None:
+        """The client caught up."""
+        if self._call is not None:
+            self._call.resume()
+
+    def too_slow(self, now: float, limits: Limits) -> bool:
+        """Whether a body that is not bulk data comes below the minimum rate; asked while it is being read."""
+        if self.route is not None and self.route.service_type in BULK_SERVICES:
+            return False
+        if self._swept:
+            self._reading_for += now - self._swept
+        self._swept = now
+        return (
+            self._reading_for > limits.body_idle
+            and self.account.bytes_in < limits.body_rate * self._reading_for
+        )
+
+    # From dispatch.
+
+    def collect(self, limit: int) -> None:
+        """Read the body whole, then decide again."""
+        framing = self.request.framing
+        if isinstance(framing, Length) and framing.size > limit:
+            self.refuse(_too_large(limit))
+            return
+        self._collected = bytearray()
+        self._collects_at_most = limit
+        if self.connection.body_unread:
+            self._continue()
+        else:
+            self.body_end()
+
+    def wait(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do what cannot be done at once; no more of the body is read until then."""
+        if self.connection.body_unread:
+            self.connection.hold()
+        self._task = self.serving.spawn(self._guarded(work))
+
+    def send(self, request: Request) -> None:
+        """Start the call."""
+        if self.connection.body_unread:
+            self.connection.hold()
+        call = self.serving.upstreams.start(request, self)
+        if self._over:
+            return
+        self._call = call
+        if self._ready_early:
+            self.ready()
+
+    def refuse(self, error: OidproxyError) -> None:
+        """Answer with an error of our own."""
+        if self._over:
+            return
+        self._drop_call()
+        if self.answered:
+            self.connection.abort()
+            return
+        self.account.error = error.code
+        close = not self._may_keep_alive()
+        data = error_answer(error, request_id=self.account.request_id, head_only=self._head_only, close=close)
+        self._answer_whole(error.status, data, close=close)
+
+    def reply(self, status: int, fields: tuple[tuple[bytes, bytes], ...], body: bytes) -> None:
+        """Answer with a whole answer of our own making."""
+        if self._over:
+            return
+        close = not self._may_keep_alive()
+        fields = (*fields, *self.account.own_fields(fields))
+        data = own_answer(status, body, fields, head_only=self._head_only, close=close)
+        self._answer_whole(status, data, close=close)
+
+    # From the call: upstream.call.Receiver.
+
+    def ready(self) -> None:
+        """The cloud takes body bytes (again)."""
+        if self._call is None:
+            self._ready_early = True
+            return
+        if self._whole_body is not None:
+            body, self._whole_body = self._whole_body, None
+            self._call.send(body)
+            self._call.finish()
+        if self.connection.body_unread:
+            self._continue()
+        self.connection.release()
+
+    def hold(self) -> None:
+        """The cloud reads slower than the client sends."""
+        self.connection.hold()
+
+    def informational(self, head: ResponseHead) -> None:
+        """102 and 103 are passed on; 100 is ours to give (rule C11)."""
+        if head.status != 100 and self.request.minor == 1 and not self.answered:
+            self.connection.write(informational_head(head))
+
+    def answer(self, head: ResponseHead) -> None:
+        """The head of the cloud's answer: rewritten and passed on."""
+        try:
+            self._answer(head)
+        except OidproxyError as error:
+            self.refuse(error)
+
+    def data(self, data: bytes) -> None:
+        """A piece of the answer."""
+        if self._over:
+            return
+        if self._scanner is not None:
+            data = self._scanner.feed(data)
+        self._write_body(data)
+
+    def end(self) -> None:
+        """The answer is complete."""
+        if self._over:
+            return
+        if self._scanner is not None:
+            self._write_body(self._scanner.finish())
+        if self._chunked and not self._head_only:
+            self.connection.write(LAST)
+        self._call = None
+        self._finish()
+
+    def failure(self, error: UpstreamError) -> None:
+        """The call failed; after the head of the answer all that is left is to cut it short (rule A8)."""
+        self._call = None
+        if self._over:
+            return
+        self.account.error = error.code
+        if self.answered:
+            self.connection.abort()
+        else:
+            self.refuse(error)
+
+    # Inside.
+
+    @property
+    def _head_only(self) -> bool:
+        return self.head is not None and self.head.method == "HEAD"
+
+    def _carry_out(self, decision: Decision) -> None:
+        with self._refusing():
+            dispatch.carry_out(self, decision)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        with self._refusing():
+            await work
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Whatever fails inside is answered."""
+        try:
+            yield
+        except OidproxyError as error:
+            self.refuse(error)
+        except Exception:  # noqa: BLE001 - the client gets an answer, the log the trace
+            _log.exception("request %s failed by a bug", self.account.request_id)
+            self.refuse(InternalError("The proxy failed; its log has more under this request's id."))
+
+    def _continue(self) -> None:
+        if self.request.expects_continue and not self._continued:
+            self.connection.ask_to_continue()
+        self._continued = True
+
+    def _may_keep_alive(self) -> bool:
+        return (
+            self.head is not None
+            and self.head.keep_alive
+            and not self.last
+            and not self.serving.draining
+            and not self.connection.body_unread
+        )
+
+    def _answer(self, head: ResponseHead) -> None:
+        request, route = self.request, cast("Route", self.route)
+        links = self.serving.links(self.snapshot, route.endpoint, route.facade)
+        rewritten = rewrite_answer(head, route, request.method, links, client_minor=request.minor)
+        self._scanner = rewritten.scanner
+        self._chunked = isinstance(rewritten.framing, Chunked)
+        self._keep_alive = self._may_keep_alive() and not rewritten.until_close
+        self.answered = True
+        self.account.status = head.status
+        self.account.first_byte = self.connection.loop.time()
+        if head.status == 401 and self.token is not None:
+            # Whatever was remembered of it may be out of date (rule G4).
+            self.serving.identity.forget(self.token)
+        extra = self.account.own_fields(rewritten.fields)
+        self.connection.write(rewritten.head_bytes(extra, close=not self._keep_alive))
+
+    def _write_body(self, data: bytes) -> None:
+        if data:
+            self.account.bytes_out += len(data)
+            self.connection.write(encode(data) if self._chunked else data)
+
+    def _answer_whole(self, status: int, data: bytes, *, close: bool) -> None:
+        self.answered = True
+        self.account.status = status
+        self.account.first_byte = self.connection.loop.time()
+        self.account.bytes_out = len(data) - data.find(b"\r\n\r\n") - 4
+        self._keep_alive = not close
+        self.connection.write(data)
+        self._finish()
+
+    def _finish(self) -> None:
+        self._over = True
+        self.account.close()
+        self.connection.done(keep_alive=self._keep_alive)
+
+    def _drop_call(self) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(f"This request's body has to be read whole, so it may hold at most {limit} bytes.")

@@ -1,0 +1,266 @@
+"""The parent process: loads the configuration, keeps the workers running, tells them of reloads and the end.
+
+It serves no user's request itself; the admin listener is its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from oidproxy.clouds.loading.load import load
+from oidproxy.errors import ConfigError
+from oidproxy.proxy.channel import (
+    Counted,
+    Drain,
+    Failed,
+    Message,
+    Ready,
+    Reload,
+    Reloaded,
+    Start,
+    pack,
+    receive,
+)
+from oidproxy.telemetry.counters import Samples, merged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from oidproxy.clouds.registry import Registry
+
+WATCH_SECONDS = 1.0
+"""How often the configuration file is looked at for a change."""
+
+BACK_OFF_FIRST = 0.5
+BACK_OFF_LAST = 30.0
+STEADY_SECONDS = 60.0
+"""A worker that lived this long starts again without back-off."""
+
+ACKNOWLEDGE_SECONDS = 30.0
+
+_log = logging.getLogger("oidproxy.proxy")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says of serving."""
+
+    config: Path
+    workers: int = 1
+    access_log: str = "-"
+
+
+@dataclass(slots=True)
+class _Hand:
+    """One worker as the parent sees it."""
+
+    number: int
+    process: asyncio.subprocess.Process
+    writer: asyncio.StreamWriter
+    ready: asyncio.Future[tuple[str, ...]]
+    acknowledged: asyncio.Queue[Reloaded] = field(default_factory=asyncio.Queue)
+    counters: Samples = field(default_factory=dict)
+
+
+class Parent:
+    """Runs until SIGTERM or SIGINT."""
+
+    def __init__(self, options: Options, registry: Registry, announce: Callable[[str], None]) -> None:
+        self._options = options
+        self._registry = registry
+        self._announce = announce
+        self._serial = 1
+        self._pseudonym = f"oidproxy-{os.urandom(6).hex()}"
+        self._hands: dict[int, _Hand] = {}
+        self._past: Samples = {}
+        self._stopping = asyncio.Event()
+        self._reloading = asyncio.Lock()
+
+    @property
+    def registry(self) -> Registry:
+        """What is served now."""
+        return self._registry
+
+    def ready(self) -> bool:
+        """Whether every worker serves, and none is about to stop."""
+        return (
+            not self._stopping.is_set()
+            and len(self._hands) == self._options.workers
+            and all(hand.ready.done() and not hand.ready.cancelled() for hand in self._hands.values())
+        )
+
+    def counted(self) -> Samples:
+        """The counters of all workers, of those that ended too."""
+        return merged([self._past, *(hand.counters for hand in self._hands.values())])
+
+    async def run(self) -> int:
+        """Start the workers, serve until told to stop, drain. Returns the exit status."""
+        self._listen_to_signals()
+        keepers = [asyncio.create_task(self._keep(number)) for number in range(self._options.workers)]
+        watcher = asyncio.create_task(self._watch())
+        try:
+            status = await self._start()
+            if status == 0:
+                await self._stopping.wait()
+        finally:
+            self._stopping.set()
+            watcher.cancel()
+            await self._end(keepers)
+        return status
+
+    async def reload(self) -> str:
+        """Load the configuration again and have every worker serve it; a bad one changes nothing.
+
+        Raises:
+            ConfigError: why it was not taken.
+        """
+        async with self._reloading:
+            registry = await asyncio.to_thread(load, self._options.config, previous=self._registry)
+            self._serial += 1
+            order = pack(Reload(registry, self._serial))
+            hands = list(self._hands.values())
+            for hand in hands:
+                hand.writer.write(order)
+            answers = [await self._acknowledgement(hand) for hand in hands]
+            for answer in answers:
+                if answer.error:
+                    raise ConfigError(answer.error)
+            self._registry = registry
+        return f"reloaded {self._options.config}: {len(registry.clouds)} clouds"
+
+    async def drain(self) -> None:
+        """Stop as on SIGTERM."""
+        self._stopping.set()
+
+    # Inside.
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self._reload_and_say()))
+
+    async def _start(self) -> int:
+        """Wait until all workers serve, or one cannot."""
+        while not self._stopping.is_set():
+            hands = list(self._hands.values())
+            for hand in hands:
+                if hand.ready.done() and hand.ready.exception() is not None:
+                    self._announce(f"oidproxy: {hand.ready.exception()}")
+                    return 2
+            if self.ready():
+                addresses = ", ".join(hands[0].ready.result())
+                self._announce(f"oidproxy: ready, listening on {addresses}")
+                return 0
+            await asyncio.sleep(0.01)
+        return 0
+
+    async def _keep(self, number: int) -> None:
+        """Keep one worker running; one that dies is started again, later each time (rule F3)."""
+        pause = BACK_OFF_FIRST
+        loop = asyncio.get_running_loop()
+        while not self._stopping.is_set():
+            began = loop.time()
+            await self._one_life(number)
+            if self._stopping.is_set():
+                return
+            if loop.time() - began > STEADY_SECONDS:
+                pause = BACK_OFF_FIRST
+            _log.error("worker %d ended by itself; it is started again in %g s", number, pause)
+            await asyncio.wait([asyncio.create_task(self._stopping.wait())], timeout=pause)
+            pause = min(pause * 2, BACK_OFF_LAST)
+
+    async def _one_life(self, number: int) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "oidproxy.proxy.worker",
+                str(theirs.fileno()),
+                pass_fds=(theirs.fileno(),),
+            )
+        reader, writer = await asyncio.open_connection(sock=ours)
+        ready: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
+        hand = _Hand(number, process, writer, ready)
+        self._hands[number] = hand
+        options = self._options
+        start = Start(self._registry, self._serial, self._pseudonym, options.access_log, options.workers)
+        writer.write(pack(start))
+        try:
+            await self._hear(hand, reader)
+            await process.wait()
+        finally:
+            self._hands.pop(number, None)
+            self._past = merged([self._past, hand.counters])
+            writer.close()
+            if not ready.done():
+                ready.cancel()
+
+    async def _hear(self, hand: _Hand, reader: asyncio.StreamReader) -> None:
+        while (message := await receive(reader)) is not None:
+            self._heard(hand, message)
+
+    def _heard(self, hand: _Hand, message: Message) -> None:
+        match message:
+            case Ready(addresses=addresses):
+                hand.ready.set_result(addresses)
+            case Failed(error=error):
+                hand.ready.set_exception(ConfigError(error))
+            case Reloaded():
+                hand.acknowledged.put_nowait(message)
+            case Counted(counters=counters):
+                hand.counters = counters
+            case _:
+                _log.error("worker %d sent %s, which is no report", hand.number, type(message).__name__)
+
+    async def _acknowledgement(self, hand: _Hand) -> Reloaded:
+        try:
+            return await asyncio.wait_for(hand.acknowledged.get(), ACKNOWLEDGE_SECONDS)
+        except TimeoutError:
+            return Reloaded(self._serial, f"worker {hand.number} did not take the new configuration in time")
+
+    async def _watch(self) -> None:
+        """Reload when the file changes (rule F2)."""
+        seen = _mark(self._options.config)
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            now = _mark(self._options.config)
+            if now is not None and now != seen:
+                seen = now
+                await self._reload_and_say()
+
+    async def _reload_and_say(self) -> None:
+        try:
+            self._announce(f"oidproxy: {await self.reload()}")
+        except ConfigError as error:
+            self._announce(f"oidproxy: not reloaded, the old configuration goes on: {error}")
+
+    async def _end(self, keepers: list[asyncio.Task[None]]) -> None:
+        """Have all workers drain, and wait for them; one that hangs is ended."""
+        limits = self._registry.limits
+        order = pack(Drain())
+        for hand in self._hands.values():
+            hand.writer.write(order)
+        _, late = await asyncio.wait(keepers, timeout=limits.drain + limits.drain_grace + 5.0)
+        for hand in list(self._hands.values()):
+            hand.process.kill()
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*keepers, return_exceptions=True)
+
+
+def _mark(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

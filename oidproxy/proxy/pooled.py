@@ -1,0 +1,30 @@
+"""The state of the pools as samples for the metrics page."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from oidproxy.telemetry.counters import Labels, Samples
+    from oidproxy.upstream.totals import PoolStats, Totals
+
+
+def samples(stats: Iterable[PoolStats], totals: Mapping[tuple[str, str], Totals]) -> Samples:
+    """What the pools hold now, and what they did since the process began, by cloud and service."""
+    found: dict[str, dict[Labels, float]] = {}
+    for one in stats:
+        labels = _labels(one.cloud, one.service_type)
+        for name in ("busy", "idle", "waiting"):
+            into = found.setdefault(f"oidproxy_upstream_{name}", {})
+            into[labels] = into.get(labels, 0) + getattr(one, name)
+    for (cloud, service_type), counted in totals.items():
+        for name, value in asdict(counted).items():
+            found.setdefault(f"oidproxy_upstream_{name}_total", {})[_labels(cloud, service_type)] = value
+    return found
+
+
+def _labels(cloud: str, service_type: str) -> Labels:
+    return (("cloud", cloud), ("service", service_type))

@@ -1,0 +1,162 @@
+"""What all connections of one worker share while they serve, swapped as one when the configuration is."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import itertools
+import os
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from oidproxy.clouds.registry import Endpoint, Listener, Registry
+from oidproxy.proxy.pooled import samples
+from oidproxy.rewrite.links import Links
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from oidproxy.identity.service import Identity
+    from oidproxy.proxy.connection import Connection
+    from oidproxy.routing.decision import Facade, Snapshot
+    from oidproxy.telemetry.access import AccessLog
+    from oidproxy.telemetry.counters import Counters, Samples
+    from oidproxy.upstream.pools import Upstreams
+
+LINKS_KEPT = 1024
+"""Link maps kept per worker; clients choose the facade's host, so they are bounded."""
+
+PEERS_KEPT = 1024
+
+Place = tuple[Listener, str | None]
+"""A listener and the service type that one of its ports stands for."""
+
+
+class Serving:
+    """One worker's shared parts. A request keeps the snapshot that it began with."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        upstreams: Upstreams,
+        identity: Identity,
+        access: AccessLog,
+        counters: Counters,
+        pseudonym: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.snapshot = snapshot
+        self.upstreams = upstreams
+        self.identity = identity
+        self.access = access
+        self.counters = counters
+        self.clock = clock
+        self.pseudonym = pseudonym
+        self.draining = False
+        self.connections: set[Connection] = set()
+        self.empty = asyncio.Event()
+        """Set while there is no connection."""
+        self.empty.set()
+        self._places = _places(snapshot.registry)
+        self._requests = itertools.count(1)
+        self._request_prefix = _request_prefix()
+        self._links: OrderedDict[tuple[int, str, Facade], Links] = OrderedDict()
+        self._trusted: OrderedDict[str, bool] = OrderedDict()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def swap(self, snapshot: Snapshot) -> None:
+        """Serve the requests to come from another snapshot."""
+        self.snapshot = snapshot
+        self._places = _places(snapshot.registry)
+        self._links.clear()
+        self._trusted.clear()
+        self.identity.swap(snapshot)
+        self.upstreams.swap(snapshot.registry)
+
+    def admit(self, connection: Connection) -> bool:
+        """Take a new connection, unless there are `limits.clients` already."""
+        if len(self.connections) >= self.snapshot.registry.limits.clients:
+            return False
+        self.connections.add(connection)
+        self.empty.clear()
+        return True
+
+    def dismiss(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self.connections.discard(connection)
+        if not self.connections:
+            self.empty.set()
+
+    def place(self, host: str, port: int) -> Place | None:
+        """What stands at an address now; None when a reload took its listener away."""
+        return self._places.get((host, port))
+
+    def request_id(self) -> str:
+        """A request id in OpenStack's form, `req-<uuid>`; unique, not secret."""
+        number = next(self._requests) & 0xFFFFFFFFFFFF
+        return f"{self._request_prefix}{number:012x}"
+
+    def links(self, snapshot: Snapshot, endpoint: Endpoint, facade: Facade) -> Links:
+        """The link map for answers of this cloud to clients that see this facade."""
+        key = (snapshot.serial, endpoint.cloud, facade)
+        found = self._links.get(key)
+        if found is None:
+            found = Links.of(snapshot.registry, endpoint.cloud, facade)
+            self._links[key] = found
+            if len(self._links) > LINKS_KEPT:
+                self._links.popitem(last=False)
+        return found
+
+    def trusts(self, peer: str) -> bool:
+        """Whether this peer is one of `trusted_proxies`, whose X-Forwarded-For is carried on."""
+        known = self._trusted.get(peer)
+        if known is None:
+            known = _within(peer, self.snapshot.registry.trusted_proxies)
+            self._trusted[peer] = known
+            if len(self._trusted) > PEERS_KEPT:
+                self._trusted.popitem(last=False)
+        return known
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run what a request has to wait for; a reference is kept until it ends."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def samples(self) -> Samples:
+        """The counters, and the gauges of now."""
+        gauges: Samples = {"oidproxy_connections": {(): len(self.connections)}}
+        pools = samples(self.upstreams.stats(), self.upstreams.totals())
+        return {**self.counters.samples(), **gauges, **pools}
+
+    def sweep(self) -> None:
+        """Let every connection look after its times."""
+        now = asyncio.get_running_loop().time()
+        for connection in tuple(self.connections):
+            connection.sweep(now)
+
+
+def _places(registry: Registry) -> dict[tuple[str, int], Place]:
+    places: dict[tuple[str, int], Place] = {}
+    for listener in registry.listeners:
+        if listener.port is not None:
+            places[listener.host, listener.port] = listener, None
+        for service_type, port in listener.ports.items():
+            places[listener.host, port] = listener, service_type
+    return places
+
+
+def _request_prefix() -> str:
+    seed = os.urandom(10).hex()
+    return f"req-{seed[:8]}-{seed[8:12]}-4{seed[12:15]}-8{seed[15:18]}-"
+
+
+def _within(peer: str, networks: tuple[str, ...]) -> bool:
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return False
+    return any(address in ipaddress.ip_network(network, strict=False) for network in networks)

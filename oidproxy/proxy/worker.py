@@ -1,0 +1,179 @@
+"""One worker process: a loop, its listening sockets, and what the parent tells it.
+
+Started by the parent as `python -m oidproxy.proxy.worker FD`, FD being its end of a socket pair. It drains
+and ends when the parent asks it to, when the parent is gone, and at SIGTERM.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from oidproxy.errors import ConfigError
+from oidproxy.identity.service import Identity
+from oidproxy.proxy.channel import (
+    Counted,
+    Drain,
+    Failed,
+    Message,
+    Ready,
+    Reload,
+    Reloaded,
+    Start,
+    pack,
+    receive,
+)
+from oidproxy.proxy.listening import Listening
+from oidproxy.proxy.serving import Serving
+from oidproxy.routing.decision import Snapshot
+from oidproxy.telemetry.access import AccessLog
+from oidproxy.telemetry.counters import Counters
+from oidproxy.telemetry.logs import Logs
+from oidproxy.tokens.closed import Keyring
+from oidproxy.upstream.pools import Upstreams
+
+if TYPE_CHECKING:
+    from oidproxy.clouds.registry import Registry
+
+SWEEP_SECONDS = 0.5
+"""How exact the client-side timeouts are."""
+
+REPORT_SECONDS = 1.0
+
+_log = logging.getLogger("oidproxy.proxy")
+
+
+class Worker:
+    """Serves until it is told to stop."""
+
+    def __init__(self, start: Start, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        snapshot = _snapshot(start.registry, start.serial)
+        upstreams = Upstreams(start.registry, workers=start.workers)
+        self._reader = reader
+        self._writer = writer
+        self._access = AccessLog.open(start.access_log)
+        self._counters = Counters()
+        self._serving = Serving(
+            snapshot,
+            upstreams=upstreams,
+            identity=Identity(
+                fetch=upstreams.fetch, clock=time.time, snapshot=snapshot, pseudonym=start.pseudonym
+            ),
+            access=self._access,
+            counters=self._counters,
+            pseudonym=start.pseudonym,
+        )
+        self._listening = Listening(self._serving)
+
+    async def run(self) -> None:
+        """Listen, obey, and drain at the end."""
+        try:
+            await self._listening.match(self._serving.snapshot.registry.listeners)
+        except ConfigError as error:
+            await self._say(Failed(str(error)))
+            return
+        await self._say(Ready(self._listening.addresses))
+        sweeping = asyncio.create_task(self._sweep())
+        reporting = asyncio.create_task(self._report())
+        orders = asyncio.create_task(self._obey())
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, orders.cancel)
+        try:
+            await asyncio.wait([orders])
+            await self._drain()
+        finally:
+            sweeping.cancel()
+            reporting.cancel()
+            self._access.close()
+            await self._serving.upstreams.close()
+
+    async def _obey(self) -> None:
+        while True:
+            message = await receive(self._reader)
+            match message:
+                case Reload(registry=registry, serial=serial):
+                    await self._reload(registry, serial)
+                case Drain() | None:
+                    return
+                case _:
+                    _log.error("the parent sent %s, which is no order", type(message).__name__)
+
+    async def _reload(self, registry: Registry, serial: int) -> None:
+        try:
+            snapshot = _snapshot(registry, serial)
+            await self._listening.match(registry.listeners)
+        except ConfigError as error:
+            await self._say(Reloaded(serial, str(error)))
+            return
+        self._serving.swap(snapshot)
+        await self._say(Reloaded(serial))
+
+    async def _drain(self) -> None:
+        """Rule F1: go on accepting for a moment, with `Connection: close`, then finish what is under way."""
+        limits = self._serving.snapshot.registry.limits
+        self._serving.draining = True
+        await asyncio.sleep(limits.drain_grace)
+        self._listening.close()
+        for connection in tuple(self._serving.connections):
+            connection.drain()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._serving.empty.wait(), limits.drain)
+        for connection in tuple(self._serving.connections):
+            connection.abort()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self._serving.sweep()
+            self._access.flush()
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(REPORT_SECONDS)
+            await self._say(Counted(self._serving.samples()))
+
+    async def _say(self, message: Message) -> None:
+        try:
+            self._writer.write(pack(message))
+            await self._writer.drain()
+        except ConnectionError:
+            _log.warning("the parent is gone")
+
+
+def _snapshot(registry: Registry, serial: int) -> Snapshot:
+    return Snapshot(registry=registry, keyring=Keyring(registry.fleet_keys), serial=serial)
+
+
+async def _main(descriptor: int) -> None:
+    reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=descriptor))
+    message = await receive(reader)
+    if isinstance(message, Start):
+        await Worker(message, reader, writer).run()
+    writer.close()
+
+
+def main() -> None:
+    """Entry point of a worker process."""
+    # The parent decides when to stop: a Ctrl-C at the terminal reaches the whole process group.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    logs = Logs(sys.stderr, os.environ.get("OIDPROXY_LOG_LEVEL", "WARNING"))
+    # What was imported lives as long as the process: the collector need not look at it again.
+    gc.freeze()
+    try:
+        uvloop.run(_main(int(sys.argv[1])))
+    finally:
+        logs.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""The head of a cloud's answer as it goes to the client, and whether its body has to be rewritten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from oidproxy.errors import BadAnswer
+from oidproxy.http.fields import HOP_BY_HOP, SCOPE_PREFIXES
+from oidproxy.http.head import Chunked, Field, Framing, Length, NoBody, ResponseHead, UntilClose
+from oidproxy.rewrite.lines import join
+from oidproxy.rewrite.request import keeps_cookies, named_by_connection
+from oidproxy.rewrite.scanner import Scanner
+from oidproxy.rewrite.table import keys_for
+from oidproxy.rewrite.versions import VersionScanner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from oidproxy.rewrite.links import Links
+    from oidproxy.rewrite.rules import RuleSet
+    from oidproxy.routing.decision import Route
+
+# Alt-Svc names another place for *our* origin (RFC 7838 section 2): a client that believed it would leave the
+# proxy.
+_DROPPED = HOP_BY_HOP | {b"alt-svc", b"content-length"}
+_COOKIES = frozenset({b"set-cookie"})
+# What a rewritten body no longer has (RFC 9530 section 2).
+_OF_THE_BYTES = frozenset({b"accept-ranges", b"content-digest", b"content-md5", b"digest", b"repr-digest"})
+_NONE: frozenset[bytes] = frozenset()
+_BODILESS = (NoBody(), Length(0))
+
+_URLS = frozenset({b"content-location", b"link", b"location", b"x-storage-url"})
+_PARTIAL = 206
+_NOT_MODIFIED = 304
+
+
+@dataclass(frozen=True, slots=True)
+class RewrittenAnswer:
+    """An answer ready to be passed on. `framing` is how the client will see the body delimited."""
+
+    status: int
+    reason: bytes
+    fields: tuple[Field, ...]
+    """Without framing; an answer to HEAD and a 304 keep the length they speak of."""
+    framing: Framing
+    scanner: Scanner | None = None
+    """What every piece of the body has to pass."""
+    client_minor: int = 1
+
+    @property
+    def until_close(self) -> bool:
+        """Whether the body's end can be told only by closing the connection."""
+        return isinstance(self.framing, UntilClose)
+
+    def head_bytes(self, extra_fields: Iterable[Field] = (), *, close: bool) -> bytes:
+        """Status line, fields, framing and the empty line.
+
+        `close` says that the connection ends with this answer.
+
+        Raises:
+            InternalError: one of `extra_fields` holds a line break.
+        """
+        lines = [b"HTTP/1.1 %d %b" % (self.status, self.reason)]
+        lines += map(b": ".join, self.fields)
+        lines += map(b": ".join, extra_fields)
+        match self.framing:
+            case Length(size):
+                lines.append(b"Content-Length: %d" % size)
+            case Chunked():
+                lines.append(b"Transfer-Encoding: chunked")
+        if close or self.until_close:
+            lines.append(b"Connection: close")
+        elif self.client_minor == 0:
+            # A client of HTTP/1.0 takes silence for the end (RFC 9112 appendix C.2.2).
+            lines.append(b"Connection: keep-alive")
+        return join(lines)
+
+
+def answer(
+    head: ResponseHead, route: Route, method: str, links: Links | None, *, client_minor: int = 1
+) -> RewrittenAnswer:
+    """What the client gets of this answer to `method`.
+
+    `links` are the cloud's; None leaves every URL as it is. `client_minor` is the client's version of HTTP/1.
+    No Via is added (a gateway need not, RFC 9110 section 7.6.3), no Server, no Content-Type.
+
+    Raises:
+        BadAnswer: the body would have to be rewritten, but is encoded (rule C8c).
+    """
+    rules = _rules(head, route, links)
+    bodiless = head.framing in _BODILESS
+    if rules is not None and not bodiless and _encoded(head):
+        raise BadAnswer(
+            f"{route.cloud} compressed an answer that was asked for as it is.", cloud=route.cloud, sent=True
+        )
+    fields = _fields(head, _also_dropped(head, route, rewritten=rules is not None))
+    if rules is None and b"content-length" in head.index and _speaks_of_length(head, method):
+        fields.append((b"Content-Length", head.index[b"content-length"]))
+    if links is not None and not head.index.keys().isdisjoint(_URLS):
+        fields = [_with_links(field, route, links) for field in fields]
+    scanner = None if rules is None or links is None or bodiless else _scanner(links, rules, route)
+    framing = head.framing if bodiless else _client_framing(head.framing, scanner, client_minor)
+    return RewrittenAnswer(head.status, head.reason, tuple(fields), framing, scanner, client_minor)
+
+
+def informational_head(head: ResponseHead) -> bytes:
+    """A 1xx as it is passed on (rule C13)."""
+    lines = [b"HTTP/1.1 %d %b" % (head.status, head.reason)]
+    lines += map(b": ".join, _fields(head, named_by_connection(head)))
+    return join(lines)
+
+
+def _fields(head: ResponseHead, also: frozenset[bytes]) -> list[Field]:
+    if head.index.keys().isdisjoint(also):
+        return [field for field in head.fields if _passes(field[0])]
+    return [field for field in head.fields if _passes(field[0]) and field[0].lower() not in also]
+
+
+@lru_cache(maxsize=1024)
+def _passes(name: bytes) -> bool:
+    lower = name.lower()
+    return lower not in _DROPPED and not lower.startswith(SCOPE_PREFIXES)
+
+
+def _speaks_of_length(head: ResponseHead, method: str) -> bool:
+    """HEAD and 304 tell of a length that no body shows (RFC 9110 section 8.6)."""
+    return method == "HEAD" or head.status == _NOT_MODIFIED
+
+
+def _also_dropped(head: ResponseHead, route: Route, *, rewritten: bool) -> frozenset[bytes]:
+    also = _OF_THE_BYTES if rewritten else _NONE
+    if b"set-cookie" in head.index and not keeps_cookies(route):
+        also |= _COOKIES
+    return also | named_by_connection(head)
+
+
+def _rules(head: ResponseHead, route: Route, links: Links | None) -> RuleSet | None:
+    """Where the links are in this answer's body, if it is one to rewrite."""
+    if not links or head.status == _PARTIAL:
+        return None
+    content_type = head.index.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if not content_type.startswith(b"application/") or not content_type.endswith((b"json", b"json-home")):
+        return None
+    return keys_for(route.service_type, route.rest)
+
+
+def _encoded(head: ResponseHead) -> bool:
+    return head.index.get(b"content-encoding", b"identity").strip().lower() not in {b"", b"identity"}
+
+
+def _scanner(links: Links, rules: RuleSet, route: Route) -> Scanner:
+    if rules.version_document:
+        return VersionScanner(links, rules, route.service_type)
+    return Scanner(links, rules)
+
+
+def _client_framing(framing: Framing, scanner: Scanner | None, client_minor: int) -> Framing:
+    if isinstance(framing, Length) and scanner is None:
+        return framing
+    # Chunks are not known to HTTP/1.0 (RFC 9112 section 7.1); its bodies end with the connection.
+    return Chunked() if client_minor else UntilClose()
+
+
+def _with_links(field: Field, route: Route, links: Links) -> Field:
+    name, value = field
+    match name.lower():
+        case b"location" | b"content-location":
+            return name, links.location(value, route.endpoint)
+        case b"link":
+            return name, links.link_field(value)
+        case b"x-storage-url":
+            return name, links.rewrite(value)
+    return field

@@ -1,0 +1,138 @@
+"""Maps the URLs of one cloud to the URLs under which one client reaches the same things through the proxy."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from oidproxy.rewrite.bases import Bases
+from oidproxy.rewrite.scanner import Scanner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from oidproxy.clouds.registry import Endpoint, Registry
+    from oidproxy.routing.decision import Facade
+
+__all__ = ["Links", "Scanner"]
+
+_ESCAPED = 6
+"""Bytes that one character may take in a JSON string (`\\u002f`)."""
+
+_UNDECIDED = (-1, b"")
+_LINK = re.compile(rb"<([^<>]*)>")
+_CHARACTER = re.compile(rb'\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt])|[^"\\]')
+_HALF_ESCAPE = re.compile(rb"(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z")
+
+
+class Links:
+    """Never changed once made. `bases` are those of one cloud; `facade` is how the client sees the proxy."""
+
+    __slots__ = ("_changes", "_facade", "_quoted", "_targets", "bases")
+
+    def __init__(self, bases: Bases, facade: Facade) -> None:
+        self.bases = bases
+        self._facade = facade
+        urls = {service: facade.base(service).encode() for service in set(bases.services.values())}
+        quoted = {service: _quoted(url) for service, url in urls.items()}
+        self._targets = {base: urls[service] for base, service in bases.services.items()}
+        self._quoted = {base: quoted[service] for base, service in bases.services.items()}
+        self._changes = any(base != target for base, target in self._targets.items())
+
+    @classmethod
+    def of(
+        cls, registry: Registry, cloud: str, facade: Facade, learned: Iterable[tuple[str, str]] = ()
+    ) -> Links:
+        """The links of a cloud; `learned` are further (base, official type) of it."""
+        return cls(Bases.of(registry, cloud, learned), facade)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to rewrite at all."""
+        return self._changes
+
+    def taught(self, service_type: str, learned: Iterable[str]) -> Links:
+        """The same, and further bases of a service."""
+        return Links(self.bases.and_also(service_type, learned), self._facade)
+
+    def rewrite(self, url: bytes) -> bytes:
+        """A whole URL; one that is not this cloud's comes back as it is."""
+        found = self.bases.begins.match(url)
+        return url if found is None else self._targets[found[0]] + url[found.end() :]
+
+    def location(self, value: bytes, endpoint: Endpoint) -> bytes:
+        """A Location: absolute, or a path on the endpoint's own host (RFC 9110 section 10.2.2).
+
+        A path is meant from the host's root, which for a client is the proxy's: resolved here, it keeps its
+        service and scope. A path outside the endpoint's root, or a relative one, passes as it is.
+        """
+        if value.startswith(b"/") and not value.startswith(b"//"):
+            resolved = str(endpoint.origin).encode() + value
+            rewritten = self.rewrite(resolved)
+            return value if rewritten == resolved else rewritten
+        return self.rewrite(value)
+
+    def link_field(self, value: bytes) -> bytes:
+        """The value of a Link field: `<URL>; rel="next", <URL>; …` (RFC 8288)."""
+        return _LINK.sub(lambda found: b"<" + self.rewrite(found[1]) + b">", value)
+
+    # For the scanner, on strings of a JSON document.
+
+    def absent(self, data: bytes) -> bool:
+        """Whether a piece of JSON surely holds no link, nor the beginning of one."""
+        if b"://" in data or b"\\/" in data or b"\\u00" in data:
+            return False
+        tail = data[data.rfind(b'"') + 1 :]
+        if len(tail) > self.bases.longest * _ESCAPED or 0 < len(tail) == len(data):
+            # Too long; or the inside of a string whose beginning came, and was looked at, before.
+            return True
+        return b"\\" not in tail and not self._may_begin(tail)
+
+    def match(self, buffer: bytes, start: int) -> tuple[int, bytes] | None:
+        """What a string whose first character is at `start` begins with: (end of the base, what replaces it).
+
+        None if it is no link of this cloud; the end is negative if the buffer ends before that is known.
+        """
+        end = buffer.find(b'"', start, start + self.bases.longest + 1)
+        head = buffer[start:end] if end >= 0 else buffer[start : start + self.bases.longest + 1]
+        if b"\\" in head:
+            return self._match_escaped(buffer, start)
+        if end < 0 and start + len(head) == len(buffer) and self._may_begin(head):
+            return _UNDECIDED
+        found = self.bases.begins.match(head)
+        return None if found is None else (start + found.end(), self._quoted[found[0]])
+
+    def _may_begin(self, text: bytes) -> bool:
+        return any(base.startswith(text) for base in self._targets)
+
+    def _match_escaped(self, buffer: bytes, start: int) -> tuple[int, bytes] | None:
+        """The same for a string with escapes, as some encoders write slashes."""
+        head = buffer[start : start + (self.bases.longest + 1) * _ESCAPED]
+        text, ends = _unescaped(head)
+        cut = start + len(head) == len(buffer) and _HALF_ESCAPE.match(head, ends[-1]) is not None
+        if cut and self._may_begin(text):
+            return _UNDECIDED
+        found = self.bases.begins.match(text)
+        return None if found is None else (start + ends[found.end()], self._quoted[found[0]])
+
+
+def _unescaped(head: bytes) -> tuple[bytes, list[int]]:
+    """The text of a string's beginning, and where in `head` each of its characters begins."""
+    text = bytearray()
+    ends = [0]
+    while (found := _CHARACTER.match(head, ends[-1])) is not None:
+        text += _character(found[0])
+        ends.append(found.end())
+    return bytes(text), ends
+
+
+def _character(token: bytes) -> bytes:
+    """One byte for each character; only ASCII can be part of a base, so any other byte will do."""
+    if len(token) == 1:
+        return token
+    character = str(json.loads(b'"' + token + b'"'))
+    return character.encode() if character.isascii() else b"\xff"
+
+
+def _quoted(url: bytes) -> bytes:
+    return json.dumps(url.decode("latin-1"), ensure_ascii=False)[1:-1].encode("latin-1")

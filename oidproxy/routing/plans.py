@@ -1,0 +1,144 @@
+"""Which one cloud an expression means, where it has to be one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from oidproxy.clouds.plan import Crossed, One, Plan, members
+from oidproxy.clouds.resolve import resolve
+from oidproxy.errors import BadRequest, NotSupported, ScopeError
+from oidproxy.scope.canonical import canonical_expr
+from oidproxy.scope.tree import AllOf, CloudName, Cross, Expr, FirstOf
+
+if TYPE_CHECKING:
+    from oidproxy.routing.decision import Snapshot
+
+NAMES_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """A plan that is no single cloud, as much of it as a message needs."""
+
+    names: tuple[str, ...]
+    count: int
+    crossed: bool
+
+
+def plan_of(expr: Expr, home: str, snapshot: Snapshot) -> Plan:
+    """The whole plan. Raises ScopeError."""
+    return resolve(expr, snapshot.registry, home=home)
+
+
+def one_cloud(expr: Expr, service_type: str, home: str, snapshot: Snapshot) -> One:
+    """The single cloud that serves this service.
+
+    Raises:
+        ScopeError: the expression means nothing here.
+        NotSupported: it means several clouds, or one resource across clouds.
+    """
+    key = ("one", expr, home)
+    found: One | Several | None = snapshot.memory.get(key)
+    if found is None:
+        found = _one(plan_of(expr, home, snapshot))
+        snapshot.memory.put(key, found, len(canonical_expr(expr)))
+    if isinstance(found, One):
+        return found
+    raise NotSupported(_several(found, expr, service_type))
+
+
+def member(expr: Expr, cloud: str, home: str, snapshot: Snapshot) -> One | None:
+    """This cloud as the expression names it, or None where it does not. Raises ScopeError."""
+    key = ("member", expr, cloud, home)
+    found: One | None = snapshot.memory.get(key)
+    if found is None:
+        found = _member(plan_of(expr, home, snapshot), cloud) or _NOBODY
+        snapshot.memory.put(key, found, len(canonical_expr(expr)))
+    return None if found is _NOBODY else found
+
+
+def first_named(expr: Expr, preferred: tuple[str, ...], home: str, snapshot: Snapshot) -> One:
+    """The one cloud that credentials are shown to (scope-language: `POST /v3/auth/tokens`).
+
+    It is the first that the expression names; of a set, which names none, the first of `preferred` in it.
+
+    Raises:
+        ScopeError: the expression means nothing here.
+        BadRequest: a set without any of the preferred clouds.
+        NotSupported: one identity across clouds.
+    """
+    key = ("first", expr, preferred, home)
+    found: One | None = snapshot.memory.get(key)
+    if found is None:
+        found = _first_named(expr, preferred, home, snapshot)
+        snapshot.memory.put(key, found, len(canonical_expr(expr)))
+    return found
+
+
+_NOBODY = One("")
+
+
+def _one(plan: Plan) -> One | Several:
+    found = members(plan)
+    crossed = isinstance(plan, Crossed)
+    if len(found) == 1 and not crossed:
+        return found[0]
+    return Several(tuple(one.cloud for one in found[:NAMES_SHOWN]), len(found), crossed)
+
+
+def _member(plan: Plan, cloud: str) -> One | None:
+    return next((one for one in members(plan) if one.cloud == cloud), None)
+
+
+def _several(found: Several, expr: Expr, service_type: str) -> str:
+    names = ", ".join(found.names) + (", …" if found.count > len(found.names) else "")
+    text = canonical_expr(expr)
+    if found.crossed:
+        return (
+            f"The scope binds {service_type} to {text}: no service has one resource across clouds ({names})."
+        )
+    return (
+        f"The scope binds {service_type} to {text}, which means {found.count} clouds ({names}): this version "
+        "serves a service from one cloud per request. Name one of them."
+    )
+
+
+def _first_named(expr: Expr, preferred: tuple[str, ...], home: str, snapshot: Snapshot) -> One:
+    whole = plan_of(expr, home, snapshot)  # what stands behind `|` has to mean something too
+    first = _first_alternative(expr, home, snapshot)
+    found = members(whole if first is expr else plan_of(first, home, snapshot))
+    leftmost = _leftmost(first)
+    if isinstance(leftmost, Cross):
+        raise NotSupported("No cloud serves one identity across clouds (%).")
+    names = (leftmost.name,) if isinstance(leftmost, CloudName) else preferred
+    one = next((one for name in names for one in found if one.cloud == name), None)
+    if one is None and len(found) == 1:
+        one = found[0]
+    if one is None:
+        raise BadRequest(
+            f"The scope binds identity to {canonical_expr(expr)}, a set of {len(found)} clouds. Credentials "
+            "are shown to one cloud only: name it, as in identity:<cloud>."
+        )
+    return one
+
+
+def _first_alternative(expr: Expr, home: str, snapshot: Snapshot) -> Expr:
+    """The first operand of `|` that means anything; the whole does, so one that does not is an empty set."""
+    while isinstance(expr, FirstOf):
+        expr = next(operand for operand in expr.operands if _is_something(operand, home, snapshot))
+    return expr
+
+
+def _is_something(expr: Expr, home: str, snapshot: Snapshot) -> bool:
+    try:
+        plan_of(expr, home, snapshot)
+    except ScopeError:
+        return False
+    return True
+
+
+def _leftmost(expr: Expr) -> Expr:
+    while isinstance(expr, AllOf | FirstOf):
+        expr = expr.operands[0]
+    return expr

@@ -1,0 +1,1 @@
+"""One call to one cloud: pools, connections, TLS, retry, ejection."""

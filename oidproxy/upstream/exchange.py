@@ -1,0 +1,179 @@
+"""One call to one cloud: a request, whoever waits for its answer, and how far it has come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oidproxy.errors import AnswerTimedOut, UpstreamError
+from oidproxy.http.chunked import LAST
+from oidproxy.http.head import Chunked, Length
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from oidproxy.clouds.limits import Limits
+    from oidproxy.http.head import ResponseHead
+    from oidproxy.upstream.call import Receiver, Request
+    from oidproxy.upstream.connection import Connection
+    from oidproxy.upstream.pool import Pool
+
+
+class Exchange:
+    """Implements `upstream.call.Call`. The pool drives it from waiting over connecting to its one end."""
+
+    __slots__ = (
+        "_chunked",
+        "_left",
+        "_paused",
+        "_refused",
+        "answered",
+        "body_begun",
+        "connecting",
+        "connection",
+        "granted",
+        "over",
+        "pool",
+        "probe",
+        "receiver",
+        "request",
+        "retried",
+        "sent",
+        "sent_whole",
+        "waits_since",
+    )
+
+    def __init__(self, request: Request, receiver: Receiver, pool: Pool) -> None:
+        framing = request.framing
+        self.request = request
+        self.receiver = receiver
+        self.pool = pool
+        self._chunked = isinstance(framing, Chunked)
+        self._left = framing.size if isinstance(framing, Length) else 0
+        self._paused = False
+        self._refused = False
+        self.answered = False
+        """The head of the final answer came."""
+        self.body_begun = False
+        self.connecting: asyncio.Task[None] | None = None
+        self.connection: Connection | None = None
+        self.granted = False
+        """It holds one of the pool's places."""
+        self.over = False
+        self.probe = False
+        """Its end decides whether an ejected endpoint comes back."""
+        self.retried = False
+        self.sent = False
+        """Some of it was handed to a connection."""
+        self.sent_whole = not self._chunked and not self._left
+        self.waits_since = 0.0
+
+    @property
+    def place(self) -> str:
+        """Where it goes, for messages."""
+        return f"{self.request.endpoint.cloud}: its {self.request.endpoint.service_type} service"
+
+    # From the asker: upstream.call.Call.
+
+    def send(self, data: bytes) -> None:
+        """Body bytes. Raises ValueError, and sends none, if they are more than the framing says."""
+        connection = self.connection
+        if connection is None or self.over or self.sent_whole or self._refused or not data:
+            return
+        if self._chunked:
+            connection.write_body((b"%x\r\n" % len(data), data, b"\r\n"))
+        else:
+            self._left -= len(data)
+            if self._left < 0:
+                raise ValueError("more body bytes than the Content-Length of the request")
+            connection.write_body((data,))
+        self.body_begun = True
+
+    def finish(self) -> None:
+        """The body is complete. Raises ValueError if it is shorter than the framing says."""
+        connection = self.connection
+        if connection is None or self.over or self.sent_whole or self._refused:
+            return
+        if self._left:
+            raise ValueError("fewer body bytes than the Content-Length of the request")
+        if self._chunked:
+            connection.write_body((LAST,))
+        self.sent_whole = True
+        connection.touch()
+
+    def pause(self) -> None:
+        """Read no more of the answer for now."""
+        self._paused = True
+        if self.connection is not None:
+            self.connection.pause()
+
+    def resume(self) -> None:
+        """Go on reading."""
+        self._paused = False
+        if self.connection is not None:
+            self.connection.resume()
+
+    def cancel(self) -> None:
+        """The asker is gone."""
+        if not self.over:
+            self.pool.cancel(self)
+
+    # From the pool.
+
+    def attach(self, connection: Connection) -> None:
+        """Go on this connection."""
+        self.connecting = None
+        self.connection = connection
+        self.sent = True
+        connection.begin(self)
+        if self._paused:
+            connection.pause()
+        if not connection.writing_held:
+            self.receiver.ready()
+
+    def fail(self, error: UpstreamError) -> None:
+        """Tell the asker that no (complete) answer will come."""
+        error.cloud = self.request.endpoint.cloud
+        error.sent = self.sent
+        self.receiver.failure(error)
+
+    # From the connection.
+
+    def answer(self, head: ResponseHead) -> None:
+        """The head of the final answer."""
+        self.answered = True
+        # Rule E6. Who refuses an upload reads no more of it; who says yes early may go on reading (Swift's
+        # archives).
+        self._refused = head.status >= 300
+        self.pool.answered(self)
+        self.receiver.answer(head)
+
+    def writing_held(self) -> None:
+        """The cloud reads too slowly."""
+        if not self.sent_whole:
+            self.receiver.hold()
+
+    def writing_free(self) -> None:
+        """The cloud caught up."""
+        if not self.sent_whole:
+            self.receiver.ready()
+
+    def patience(self, limits: Limits) -> float:
+        """Seconds that the cloud may do nothing: neither take of the request nor give of the answer."""
+        if self.answered:
+            return limits.between_bytes
+        if self.request.first_byte is not None:
+            return self.request.first_byte
+        # An image is answered when its store has it, long after its last byte was sent.
+        image = self.request.endpoint.service_type == "image"
+        return limits.image_first_byte if image else limits.first_byte
+
+    def out_of_patience(self, limits: Limits) -> UpstreamError:
+        """What to say then."""
+        did = (
+            "stopped answering"
+            if self.answered
+            else "did not answer"
+            if self.sent_whole
+            else "stopped reading"
+        )
+        return AnswerTimedOut(f"{self.place} {did} for {self.patience(limits):g} s.")

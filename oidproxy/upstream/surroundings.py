@@ -1,0 +1,29 @@
+"""What all pools of a process share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from oidproxy.upstream.connecting import Connector
+    from oidproxy.upstream.pool import Pool
+    from oidproxy.upstream.resolving import Resolver
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The loop and what works on it."""
+
+    loop: asyncio.AbstractEventLoop
+    connector: Connector
+    resolver: Resolver
+    view: memoryview
+    """What every connection reads into."""
+    workers: int
+    """Processes that share the limits on connections."""
+    wake: Callable[[Pool], None]
+    """Told when a pool begins to have something to look after."""
