@@ -18,7 +18,7 @@ REQUEST_ID = b"x-openstack-request-id"
 
 
 class Account:
-    """Filled in as the exchange goes on; `close` writes it, once. Times are the loop's, in seconds."""
+    """Filled in as the exchange goes on; `close` writes it, once. Times are of `time.perf_counter`."""
 
     __slots__ = (
         "_began",
@@ -43,7 +43,8 @@ class Account:
         self._connection = connection
         self._serving = serving
         self._head = head
-        self._began = connection.loop.time()
+        # The loop's own clock is coarser: uvloop reads it once a turn, in milliseconds.
+        self._began = time.perf_counter()
         self._since_epoch = time.time_ns()
         self._request_id = ""
         self._route: Route | None = None
@@ -69,6 +70,10 @@ class Account:
         self._route = route
         self._caller = caller
 
+    def begins_answer(self) -> None:
+        """The first byte of the answer goes out now."""
+        self.first_byte = time.perf_counter()
+
     def own_fields(self, fields: tuple[Field, ...]) -> tuple[Field, ...]:
         """What is added to an answer: the request id where the cloud gave none, and the explanation."""
         own: tuple[Field, ...] = ()
@@ -78,8 +83,8 @@ class Account:
 
     def close(self) -> None:
         """Count it and write its line."""
-        route, now = self._route, self._connection.loop.time()
-        seconds = now - self._began
+        route = self._route
+        seconds = time.perf_counter() - self._began
         self._serving.counters.answered(
             route.service_type if route else "",
             route.cloud if route else "",

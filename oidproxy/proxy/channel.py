@@ -49,9 +49,7 @@ class Drain:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """From a worker: it listens here."""
-
-    addresses: tuple[str, ...]
+    """From a worker: it serves."""
 
 
 @dataclass(frozen=True, slots=True)

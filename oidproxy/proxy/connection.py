@@ -96,11 +96,8 @@ class Connection(asyncio.Protocol):
             self._regulate()
 
     def eof_received(self) -> bool:
-        """The client sends no more: a request that is complete is still answered (half close)."""
-        if self._exchange is None or self._reader is not None:
-            return False
-        self._exchange.last = True
-        return True
+        """The client sends no more: it is taken to be gone, for a half-closed client looks no different (E7)."""
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The client is gone: whatever is under way for it stops."""

@@ -62,7 +62,6 @@ class Exchange:
         "answered",
         "connection",
         "head",
-        "last",
         "route",
         "serving",
         "snapshot",
@@ -80,8 +79,6 @@ class Exchange:
         self.account = Account(connection, serving, head)
         self.route: Route | None = None
         self.token: Presented | None = None
-        self.last = False
-        """The client sends no further request."""
         self.answered = False
         """The head of the answer went out."""
         self._call: Call | None = None
@@ -325,7 +322,6 @@ class Exchange:
         return (
             self.head is not None
             and self.head.keep_alive
-            and not self.last
             and not self.serving.draining
             and not self.connection.body_unread
         )
@@ -339,7 +335,7 @@ class Exchange:
         self._keep_alive = self._may_keep_alive() and not rewritten.until_close
         self.answered = True
         self.account.status = head.status
-        self.account.first_byte = self.connection.loop.time()
+        self.account.begins_answer()
         if head.status == 401 and self.token is not None:
             # Whatever was remembered of it may be out of date (rule G4).
             self.serving.identity.forget(self.token)
@@ -354,7 +350,7 @@ class Exchange:
     def _answer_whole(self, status: int, data: bytes, *, close: bool) -> None:
         self.answered = True
         self.account.status = status
-        self.account.first_byte = self.connection.loop.time()
+        self.account.begins_answer()
         self.account.bytes_out = len(data) - data.find(b"\r\n\r\n") - 4
         self._keep_alive = not close
         self.connection.write(data)

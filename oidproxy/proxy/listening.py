@@ -73,11 +73,6 @@ class Listening:
             self._open.pop(key).close()
         self._open |= opened
 
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """Where it listens, for people."""
-        return tuple(sorted(str(spot) for spot, _ in self._open))
-
     def close(self) -> None:
         """Accept no more."""
         for server in self._open.values():

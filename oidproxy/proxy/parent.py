@@ -28,6 +28,7 @@ from oidproxy.proxy.channel import (
     pack,
     receive,
 )
+from oidproxy.proxy.listening import spots
 from oidproxy.telemetry.counters import Samples, merged
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ STEADY_SECONDS = 60.0
 """A worker that lived this long starts again without back-off."""
 
 ACKNOWLEDGE_SECONDS = 30.0
+
+MANY_PORTS = 4
 
 _log = logging.getLogger("oidproxy.proxy")
 
@@ -65,7 +68,7 @@ class _Hand:
     number: int
     process: asyncio.subprocess.Process
     writer: asyncio.StreamWriter
-    ready: asyncio.Future[tuple[str, ...]]
+    ready: bool = False
     acknowledged: asyncio.Queue[Reloaded] = field(default_factory=asyncio.Queue)
     counters: Samples = field(default_factory=dict)
 
@@ -81,6 +84,8 @@ class Parent:
         self._pseudonym = f"oidproxy-{os.urandom(6).hex()}"
         self._hands: dict[int, _Hand] = {}
         self._past: Samples = {}
+        self._failure = ""
+        self._started = False
         self._stopping = asyncio.Event()
         self._reloading = asyncio.Lock()
 
@@ -94,7 +99,7 @@ class Parent:
         return (
             not self._stopping.is_set()
             and len(self._hands) == self._options.workers
-            and all(hand.ready.done() and not hand.ready.cancelled() for hand in self._hands.values())
+            and all(hand.ready for hand in self._hands.values())
         )
 
     def counted(self) -> Samples:
@@ -151,14 +156,12 @@ class Parent:
     async def _start(self) -> int:
         """Wait until all workers serve, or one cannot."""
         while not self._stopping.is_set():
-            hands = list(self._hands.values())
-            for hand in hands:
-                if hand.ready.done() and hand.ready.exception() is not None:
-                    self._announce(f"oidproxy: {hand.ready.exception()}")
-                    return 2
+            if self._failure:
+                self._announce(f"oidproxy: {self._failure}")
+                return 2
             if self.ready():
-                addresses = ", ".join(hands[0].ready.result())
-                self._announce(f"oidproxy: ready, listening on {addresses}")
+                self._announce(f"oidproxy: ready, listening on {_places(self._registry)}")
+                self._started = True
                 return 0
             await asyncio.sleep(0.01)
         return 0
@@ -170,7 +173,7 @@ class Parent:
         while not self._stopping.is_set():
             began = loop.time()
             await self._one_life(number)
-            if self._stopping.is_set():
+            if self._stopping.is_set() or (self._failure and not self._started):
                 return
             if loop.time() - began > STEADY_SECONDS:
                 pause = BACK_OFF_FIRST
@@ -189,8 +192,7 @@ class Parent:
                 pass_fds=(theirs.fileno(),),
             )
         reader, writer = await asyncio.open_connection(sock=ours)
-        ready: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
-        hand = _Hand(number, process, writer, ready)
+        hand = _Hand(number, process, writer)
         self._hands[number] = hand
         options = self._options
         start = Start(self._registry, self._serial, self._pseudonym, options.access_log, options.workers)
@@ -202,8 +204,6 @@ class Parent:
             self._hands.pop(number, None)
             self._past = merged([self._past, hand.counters])
             writer.close()
-            if not ready.done():
-                ready.cancel()
 
     async def _hear(self, hand: _Hand, reader: asyncio.StreamReader) -> None:
         while (message := await receive(reader)) is not None:
@@ -211,10 +211,10 @@ class Parent:
 
     def _heard(self, hand: _Hand, message: Message) -> None:
         match message:
-            case Ready(addresses=addresses):
-                hand.ready.set_result(addresses)
+            case Ready():
+                hand.ready = True
             case Failed(error=error):
-                hand.ready.set_exception(ConfigError(error))
+                self._failure = error
             case Reloaded():
                 hand.acknowledged.put_nowait(message)
             case Counted(counters=counters):
@@ -256,6 +256,16 @@ class Parent:
         for task in late:
             task.cancel()
         await asyncio.gather(*keepers, return_exceptions=True)
+
+
+def _places(registry: Registry) -> str:
+    """Where the proxy listens, for people: the standard ports of a cloud's services are not told one by one."""
+    return ", ".join(
+        ", ".join(str(spot) for spot in spots(listener))
+        if len(listener.ports) < MANY_PORTS
+        else f"{listener.host} ({len(listener.ports)} ports, beside {listener.cloud})"
+        for listener in registry.listeners
+    )
 
 
 def _mark(path: Path) -> tuple[int, int, int] | None:

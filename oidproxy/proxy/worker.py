@@ -82,7 +82,7 @@ class Worker:
         except ConfigError as error:
             await self._say(Failed(str(error)))
             return
-        await self._say(Ready(self._listening.addresses))
+        await self._say(Ready())
         sweeping = asyncio.create_task(self._sweep())
         reporting = asyncio.create_task(self._report())
         orders = asyncio.create_task(self._obey())

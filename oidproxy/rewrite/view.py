@@ -111,7 +111,11 @@ class View:
         if self._registry.endpoint(self._home.name, served, region) is None:
             return None
         there = Scope((Binding(served, CloudName(self._home.name, region)),)).over(self._bound)
-        return bound_to(self._facade, there).base(served) + suffix
+        try:
+            return bound_to(self._facade, there).base(served) + suffix
+        except ScopeError:
+            # With the region in it, the scope is longer than a tag may be.
+            return None
 
     def _served_as(self, service_type: str, url: str) -> str | None:
         """The type under which the proxy serves this; None if a client's token would go past the proxy."""

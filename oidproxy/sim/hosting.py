@@ -145,7 +145,7 @@ async def listen(handler: Handler, host: str, port: int) -> web.ServerRunner:
         max_line_size=LONGEST_FIELD,
         max_field_size=LONGEST_FIELD,
     )
-    runner = web.ServerRunner(server)
+    runner = web.ServerRunner(server, shutdown_timeout=1.0)
     await runner.setup()
-    await web.TCPSite(runner, host, port, backlog=1024, shutdown_timeout=1).start()
+    await web.TCPSite(runner, host, port, backlog=1024).start()
     return runner

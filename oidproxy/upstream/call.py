@@ -29,8 +29,8 @@ class Request:
 class Receiver(Protocol):
     """Who gets the answer. Called on the event loop; never blocks, never raises.
 
-    Order: any number of `informational`, then `answer`, any number of `data`, `end`. `failure` may come instead
-    of any of them and is then the last. After `end` or `failure` nothing comes.
+    Order: any number of `informational`, then `answer`, any number of `data`, `end`. `failure` may come
+    instead of any of them and is then the last. After `end` or `failure` nothing comes.
     """
 
     def ready(self) -> None:

@@ -6,6 +6,7 @@ import json
 import random
 import re
 from itertools import pairwise
+from time import process_time
 
 import pytest
 from hypothesis import example, given, settings
@@ -216,3 +217,31 @@ def test_the_state_stays_small_whatever_the_document(size):
         scanner.feed(piece)
         assert len(scanner._buffer) <= 2 * len(piece) + 1200
     assert len(scanner._open) <= 64
+
+
+HOSTILE = {
+    "open objects": b'{"a":' * 12_000,
+    "open arrays": b"[" * 60_000,
+    "open links": b'{"links":[' * 6_000,
+    "wide and open": (b'["aaaa",[1],{"b":[2]},') * 2_500,
+    "escapes": b'{"links":[{"href":"' + b"\\" * 60_000,
+    "half links": b'{"href":"http:\\u002' * 3_000,
+    "blanks": b'{"links"' + b" " * 60_000,
+    "a key without end": b'{"' + b"k" * 60_000,
+    "commas": b"{" + b"," * 60_000,
+    "quotes": b'{"a":""' * 8_000,
+    "closed groups": b'{"x":[[["' + b'"],["' * 10_000,
+    "links to nowhere": b'{"links":[' + b'{"href":"http://cloud' * 2_500,
+}
+
+
+@pytest.mark.parametrize("size", [97, 65_536])
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_document_costs_no_more_than_its_length(text, size):
+    start = process_time()
+    for rules in (RULES["compute"], VERSION_DOCUMENT):
+        scanner = Scanner(LINKS, rules)
+        for at in range(0, len(text), size):
+            scanner.feed(text[at : at + size])
+        scanner.finish()
+    assert process_time() - start < 1.0

@@ -41,9 +41,15 @@ class Served:
         return await asyncio.wait_for(self.process.wait(), seconds)
 
 
-async def connect(host: str, port: int) -> Peer:
+@asynccontextmanager
+async def connect(host: str, port: int) -> AsyncIterator[Peer]:
+    """A raw connection, until the block ends."""
     reader, writer = await asyncio.open_connection(host, port, limit=1 << 20)
-    return Peer(reader, writer)
+    peer = Peer(reader, writer)
+    try:
+        yield peer
+    finally:
+        await peer.gone()
 
 
 @asynccontextmanager
@@ -78,4 +84,4 @@ async def served(config: Path, *more: str) -> AsyncIterator[Served]:
 async def _listen(process: asyncio.subprocess.Process, said: list[str]) -> None:
     assert process.stderr is not None
     async for line in process.stderr:
-        said.append(line.decode().rstrip())
+        said += [line.decode().rstrip()]

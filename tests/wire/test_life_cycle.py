@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from contextlib import suppress
+import socket
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
 import psutil
@@ -32,11 +33,9 @@ async def place(tmp_path):
 
 
 async def status(address: str, target: bytes = b"/image/v2") -> bytes:
-    peer = await connect(address, 8888)
-    await peer.send(b"GET " + target + b" HTTP/1.1\r\nHost: p\r\n\r\n")
-    line = (await peer.head()).partition(b"\r\n")[0]
-    peer.close()
-    return line
+    async with connect(address, 8888) as peer:
+        await peer.send(b"GET " + target + b" HTTP/1.1\r\nHost: p\r\n\r\n")
+        return (await peer.head()).partition(b"\r\n")[0]
 
 
 def rename_cloud(config: Path) -> None:
@@ -63,9 +62,9 @@ async def test_f1_what_is_under_way_at_sigterm_is_finished_and_said_to_be_the_la
         await peer.send(OK)
 
     upstream.handler = handle
-    async with served(config) as running:
+    async with served(config) as running, AsyncExitStack() as stack:
         await running.hears("listening")
-        peer = await connect(address, 8888)
+        peer = await stack.enter_async_context(connect(address, 8888))
         await peer.send(b"GET /image/v2 HTTP/1.1\r\nHost: p\r\n\r\n")
         await asked.wait()
         running.signal(signal.SIGTERM)
@@ -81,9 +80,9 @@ async def test_f1_what_is_under_way_at_sigterm_is_finished_and_said_to_be_the_la
 async def test_f1_an_idle_connection_is_still_served_in_the_grace_and_then_closed(place):
     address, _, config = place
     config.write_text(config.read_text() + "limits: {drain_grace: 2s}\n")
-    async with served(config) as running:
+    async with served(config) as running, AsyncExitStack() as stack:
         await running.hears("listening")
-        busy, idle = await connect(address, 8888), await connect(address, 8888)
+        busy, idle = [await stack.enter_async_context(connect(address, 8888)) for _ in range(2)]
         await busy.send(b"GET /image/v2 HTTP/1.1\r\nHost: p\r\n\r\n")
         await busy.head()
         await busy.exactly(2)
@@ -98,9 +97,9 @@ async def test_f1_an_idle_connection_is_still_served_in_the_grace_and_then_close
 @pytest.mark.parametrize("told", ["signal", "file"])
 async def test_f2_a_changed_file_is_served_from_the_next_request_on(place, told):
     address, _, config = place
-    async with served(config, "--workers", "2") as running:
+    async with served(config, "--workers", "2") as running, AsyncExitStack() as stack:
         await running.hears("listening")
-        kept = await connect(address, 8888)
+        kept = await stack.enter_async_context(connect(address, 8888))
         await kept.send(b"GET /s/image:cloud-2/image/v2 HTTP/1.1\r\nHost: p\r\n\r\n")
         assert (await kept.head()).startswith(b"HTTP/1.1 400 ")
         await kept.until(b"}}")
@@ -119,7 +118,7 @@ async def test_f2_a_bad_file_changes_nothing_and_says_where(place):
         config.write_text(config.read_text().replace("auth_url", "auth_ulr"))
         running.signal(signal.SIGHUP)
         line = await running.hears("not reloaded")
-        assert f"{config}:4:" in line
+        assert f"{config}:5:" in line
         assert "auth_url" in line
         assert await status(address) == b"HTTP/1.1 200 OK"
 
@@ -145,14 +144,14 @@ async def test_f4_a_bad_configuration_is_exit_2_with_its_place(place):
     async with served(config) as running:
         assert await running.ended() == 2
         await asyncio.sleep(0.1)
-        assert any(f"{config}:4:" in line for line in running.said)
+        assert any(f"{config}:5:" in line for line in running.said)
 
 
 async def test_an_address_that_is_taken_is_said_and_exit_2(place):
-    address, upstream, config = place
-    config.write_text(config.read_text().replace(f"{address}:8888", f"{upstream.host}:9292"))
-    async with served(config) as running:
-        assert await running.ended() == 2
+    address, _, config = place
+    with socket.create_server((address, 8888)):
+        async with served(config) as running:
+            assert await running.ended() == 2
         await asyncio.sleep(0.1)
         assert any("cannot listen" in line for line in running.said)
 
