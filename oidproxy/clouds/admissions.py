@@ -1,4 +1,4 @@
-"""`admits:` and what else one cloud declares about another: trust, shared infrastructure, exchange."""
+"""What clouds grant each other: `admits:`, calls of foreign services, shared infrastructure, exchange."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from oidproxy.scope.nearest import nearest
 from oidproxy.scope.services import official
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from oidproxy.clouds.config import AdmitsKeys, CloudKeys
     from oidproxy.clouds.document import Path
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 EXCHANGES = ("mapped", "carried", "same")
 """What `exchange:` may name. `k2k` (Keystone to Keystone) is a fourth that nothing here can do."""
+
+FOREIGN_CALLS = ("glance-download", "dns", "accelerator", "shared-file-system")
+"""What `foreign_calls:` may name. `tokens.audience` has the calls behind each name."""
 
 
 def admissions(
@@ -30,6 +33,15 @@ def admissions(
         if _is_other(home, name, path, names, findings):
             admitted[home] = _admission(granted, path, bool(keys.exchange), findings)
     return MappingProxyType(admitted)
+
+
+def foreign_calls(given: Sequence[str], findings: Findings) -> frozenset[str]:
+    """The further calls that a cloud's services may make with the tokens of another cloud's users."""
+    for position, name in enumerate(given):
+        if name not in FOREIGN_CALLS:
+            message = f"expected one of {', '.join(FOREIGN_CALLS)}, got {name!r}"
+            findings.wrong(("foreign_calls", position), message, suggestion=nearest(name, FOREIGN_CALLS))
+    return frozenset(given)
 
 
 def shares(
@@ -55,9 +67,7 @@ def exchange(name: str, keys: CloudKeys, findings: Findings) -> tuple[str, ...]:
             message = f"expected one of {', '.join(EXCHANGES)}, got {way!r}"
             findings.wrong(path, message, suggestion=nearest(way, EXCHANGES))
     if keys.exchange:
-        findings.doubtful(
-            ("clouds", name, "exchange"), f"{name}: exchange is read, but tokens are not exchanged yet"
-        )
+        _not_yet(name, "exchange", "tokens are not exchanged yet", findings)
     return tuple(dict.fromkeys(keys.exchange))
 
 
@@ -72,6 +82,8 @@ def mapped(
             for project, entry in projects.items():
                 entry_known(entry, (*path, project), entries, findings)
             found[home] = MappingProxyType(dict(projects))
+    if keys.mapped:
+        _not_yet(name, "mapped", "tokens are not exchanged yet", findings)
     return MappingProxyType(found)
 
 
@@ -83,6 +95,8 @@ def service_accounts(
         path = ("clouds", name, "service_accounts", home)
         _is_known(home, path, names, findings)
         entry_known(entry, path, entries, findings)
+    if keys.service_accounts:
+        _not_yet(name, "service_accounts", "nothing is validated with them yet", findings)
     return MappingProxyType(dict(keys.service_accounts))
 
 
@@ -97,6 +111,10 @@ def entry_known(entry: str, path: Path, entries: Collection[str], findings: Find
     return False
 
 
+def _not_yet(name: str, key: str, what: str, findings: Findings) -> None:
+    findings.doubtful(("clouds", name, key), f"{name}: {key} is read and checked, but {what}", key=True)
+
+
 def _admission(keys: AdmitsKeys, path: Path, exchanged: bool, findings: Findings) -> Admission:
     if not keys.roles and not keys.map and not keys.services:
         findings.doubtful(path, "this admits nobody: give roles, map or services", key=True)
@@ -106,7 +124,7 @@ def _admission(keys: AdmitsKeys, path: Path, exchanged: bool, findings: Findings
         map=MappingProxyType(dict(keys.map)),
         projects=projects,
         read_only=keys.read_only,
-        services=tuple(ServiceAccount(account.user, account.project) for account in keys.services),
+        services=tuple(ServiceAccount(one.user, one.project, one.domain) for one in keys.services),
     )
 
 

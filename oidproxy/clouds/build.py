@@ -60,6 +60,7 @@ def build(config: Config, found: Found, findings: Findings) -> Registry:
         scope=scopes.scope_text(config.scope, ("scope",), findings),
         require_scope=config.require_scope,
         fleet_keys=_fleet_keys(config, clouds, findings),
+        foreign_calls=admissions.foreign_calls(config.foreign_calls, findings),
         trusted_proxies=_trusted(config, findings),
         admin=admin,
         store=_store(config, findings),
@@ -220,6 +221,8 @@ def _store(config: Config, findings: Findings) -> str:
     scheme, found, _ = config.store.partition("://")
     if config.store and not (found and scheme in STORES):
         findings.wrong(("store",), f"expected a URL that begins with one of {', '.join(STORES)} and ://")
+    elif config.store:
+        findings.doubtful(("store",), "store is read and checked, but nothing is kept there yet", key=True)
     return config.store
 
 
@@ -239,3 +242,5 @@ def _check_scopes(registry: Registry, config: Config, findings: Findings) -> Non
         if config.listeners is not None:
             home = listener.cloud or registry.local
             scopes.check_meaning(listener.scope, home, ("listeners", position, "scope"), registry, findings)
+    if not findings.errors:
+        scopes.check_logins(registry, findings)

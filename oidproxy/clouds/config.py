@@ -72,10 +72,11 @@ class RttKeys(Keys, frozen=True):
 
 
 class AccountKeys(Keys, frozen=True):
-    """A service's user at its home."""
+    """A service's user at its home; the domain, by name, is that of user and project."""
 
     user: str
     project: str
+    domain: str = "Default"
 
 
 class AdmitsKeys(Keys, frozen=True):
@@ -115,6 +116,7 @@ class Config(Keys, frozen=True):
     local: str | None = None
     require_scope: bool = False
     fleet_keys: list[str] = []
+    foreign_calls: list[str] = []
     clouds: dict[str, CloudKeys] = {}
     clouds_yaml: str | None = None
     rtt: RttKeys | None = None

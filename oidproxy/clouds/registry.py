@@ -178,6 +178,8 @@ class Registry:
     require_scope: bool = False
     fleet_keys: tuple[bytes, ...] = field(default=(), repr=False)
     """64-byte keys; the first closes, all open."""
+    foreign_calls: frozenset[str] = frozenset()
+    """Rows of `tokens.audience` beyond those that always hold: what services may do at another cloud."""
     trusted_proxies: tuple[str, ...] = ()
     admin: Admin | None = None
     store: str = ""

@@ -16,11 +16,19 @@ if TYPE_CHECKING:
 
 def auth_url(config: Mapping[str, object]) -> str:
     """The configured auth URL. Raises CommandError where there is none."""
-    auth = config.get("auth")
-    url = auth.get("auth_url") if isinstance(auth, Mapping) else None
+    url = configured(config)
     if not url:
         raise CommandError("no auth URL is configured: set --os-cloud, or --os-auth-url to the proxy's")
-    return str(url)
+    return url
+
+
+def configured(config: Mapping[str, object]) -> str:
+    """The auth URL that requests would go to; empty where there is none."""
+    auth = config.get("auth")
+    # What an option or a variable says stands beside `auth` until the client validates its credentials, which
+    # it does not for a command that sends nothing; there it wins (osc_lib's OSC_Config._validate_auth).
+    url = config.get("auth_url") or (auth.get("auth_url") if isinstance(auth, Mapping) else None)
+    return str(url or "")
 
 
 def root(url: str) -> str:

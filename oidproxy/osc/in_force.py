@@ -32,7 +32,8 @@ def in_force(config: Mapping[str, Any], environ: Mapping[str, str]) -> InForce:
     """The scope that a configuration sends: by header, below it by its auth URL. Raises CommandError."""
     try:
         header = _header(config, environ)
-        url = address.bound_scope(_auth_url(config))
+        # `scope show` is of use before there is any cloud to call.
+        url = address.bound_scope(address.configured(config))
     except ScopeError as error:
         raise CommandError(render(error)) from None
     except OidproxyError as error:
@@ -52,8 +53,3 @@ def _header(config: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Scop
             f" has no `vendor_hook: {sources.HOOK}`"
         )
     return parse(given.text), given.source
-
-
-def _auth_url(config: Mapping[str, Any]) -> str:
-    # `scope show` is of use before there is any cloud to call.
-    return str((config.get("auth") or {}).get("auth_url") or "")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from oidproxy.rewrite.request import client_request_id
 from oidproxy.scope.canonical import canonical
 from oidproxy.telemetry.access import AccessLine
 
 if TYPE_CHECKING:
     from oidproxy.http.head import Field, RequestHead
-    from oidproxy.proxy.connection import Connection
     from oidproxy.proxy.serving import Serving
+    from oidproxy.proxy.terms import Client
     from oidproxy.routing.decision import Route
 
 REQUEST_ID = b"x-openstack-request-id"
@@ -39,7 +40,7 @@ class Account:
         "why",
     )
 
-    def __init__(self, connection: Connection, serving: Serving, head: RequestHead | None) -> None:
+    def __init__(self, connection: Client, serving: Serving, head: RequestHead | None) -> None:
         self._connection = connection
         self._serving = serving
         self._head = head
@@ -60,9 +61,10 @@ class Account:
 
     @property
     def request_id(self) -> str:
-        """Our id of this request."""
+        """The client's own id of this request, where it has OpenStack's form; else ours."""
         if not self._request_id:
-            self._request_id = self._serving.request_id()
+            given = client_request_id(self._head) if self._head else None
+            self._request_id = given or self._serving.request_id()
         return self._request_id
 
     def goes(self, route: Route, caller: str | None) -> None:

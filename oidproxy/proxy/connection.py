@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from oidproxy.errors import Draining, OidproxyError, RequestTimedOut
 from oidproxy.http.body import BodyReader, body_reader
 from oidproxy.http.parse import check_unfinished, find_head_end, request_head
+from oidproxy.proxy.dispatch import carry_out
 from oidproxy.proxy.exchange import Exchange
 from oidproxy.routing.decision import Arrival
 
@@ -35,8 +36,8 @@ class Connection(asyncio.Protocol):
         "_exchange",
         "_held",
         "_host",
+        "_loop",
         "_paused",
-        "_peer",
         "_port",
         "_reader",
         "_scanned",
@@ -45,16 +46,16 @@ class Connection(asyncio.Protocol):
         "_touched",
         "_transport",
         "_waiting_since",
-        "loop",
+        "peer",
         "serving",
     )
 
     def __init__(self, serving: Serving, host: str, port: int) -> None:
         self.serving = serving
-        self.loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         self._host = host
         self._port = port
-        self._peer = ""
+        self.peer = ""
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._scanned = 0
@@ -62,7 +63,7 @@ class Connection(asyncio.Protocol):
         self._reader: BodyReader | None = None
         self._held = False
         self._paused = False
-        self._touched = self._waiting_since = self.loop.time()
+        self._touched = self._waiting_since = self._loop.time()
         self._closing_since: float | None = None
         self._stalled_since: float | None = None
         self._stalled_bytes = 0
@@ -75,13 +76,13 @@ class Connection(asyncio.Protocol):
         limits = self._limits
         self._transport.set_write_buffer_limits(high=limits.buffer)
         peer = transport.get_extra_info("peername")
-        self._peer = peer[0] if peer else ""
+        self.peer = peer[0] if peer else ""
         if not self.serving.admit(self):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the client: a body goes on to its exchange, heads wait for their turn."""
-        self._touched = self.loop.time()
+        self._touched = self._loop.time()
         if self._closing_since is not None:
             return
         if self._reader is not None and self._exchange is not None:
@@ -96,7 +97,7 @@ class Connection(asyncio.Protocol):
             self._regulate()
 
     def eof_received(self) -> bool:
-        """The client sends no more: it is taken to be gone, for a half-closed client looks no different (E7)."""
+        """The client sends no more: it is taken to be gone; one that only half-closed looks the same (E7)."""
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
@@ -110,7 +111,7 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The client reads slower than the cloud sends."""
-        self._stalled_since = self.loop.time()
+        self._stalled_since = self._loop.time()
         self._stalled_bytes = self._unsent()
         if self._exchange is not None:
             self._exchange.pause()
@@ -122,11 +123,6 @@ class Connection(asyncio.Protocol):
             self._exchange.resume()
 
     # What an exchange calls.
-
-    @property
-    def peer(self) -> str:
-        """The client's address."""
-        return self._peer
 
     @property
     def address(self) -> str:
@@ -156,7 +152,7 @@ class Connection(asyncio.Protocol):
     def release(self) -> None:
         """Read on."""
         self._held = False
-        self._touched = self.loop.time()
+        self._touched = self._loop.time()
         self._regulate()
 
     def ask_to_continue(self) -> None:
@@ -172,10 +168,10 @@ class Connection(asyncio.Protocol):
         if not keep_alive or unread:
             self.close()
             return
-        self._waiting_since = self._touched = self.loop.time()
+        self._waiting_since = self._touched = self._loop.time()
         if self._buffer:
             # Not at once: a client that pipelines thousands of requests must not deepen the stack.
-            self.loop.call_soon(self._next)
+            self._loop.call_soon(self._next)
         self._regulate()
 
     def close(self) -> None:
@@ -183,7 +179,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or self._closing_since is not None:
             return
-        self._closing_since = self.loop.time()
+        self._closing_since = self._loop.time()
         self._buffer.clear()
         if transport.can_write_eof():
             transport.write_eof()
@@ -249,8 +245,8 @@ class Connection(asyncio.Protocol):
             self._refuse(Draining("This address is not served any longer."))
             return
         listener, service_type = place
-        arrival = Arrival(listener, self._port, self._peer, service_type)
-        self._exchange = exchange = Exchange(self, self.serving, head, arrival)
+        arrival = Arrival(listener, self._port, self.peer, service_type)
+        self._exchange = exchange = Exchange(self, self.serving, head, arrival, carry_out)
         reader = body_reader(head.framing, self._limits)
         self._reader = None if reader.done else reader
         exchange.begin()
@@ -260,7 +256,7 @@ class Connection(asyncio.Protocol):
     def _refuse(self, error: OidproxyError) -> None:
         """Answer a head that cannot be read, and close: where the next request begins is not known."""
         self._buffer.clear()
-        self._exchange = exchange = Exchange(self, self.serving, None, None)
+        self._exchange = exchange = Exchange(self, self.serving, None, None, carry_out)
         exchange.refuse(error)
 
     def _feed_buffered(self) -> None:

@@ -1,6 +1,6 @@
 """One request and its answer: what is between a client's connection and a call to a cloud.
 
-Theory of operation. `begin` asks routing for a decision and `dispatch` carries it out; from then on the
+Theory of operation. `begin` asks routing for a decision and `act` carries it out; from then on the
 exchange is pushed from both sides and never blocks: the connection pushes body pieces and says when the
 client is gone, the call (whose `Receiver` this is) pushes the answer. Whichever side is slow holds the other.
 Exactly one of `_finish` and `lost` ends it, and then one access line is written.
@@ -8,8 +8,8 @@ Exactly one of `_finish` and `lost` ends it, and then one access line is written
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,19 +17,19 @@ from oidproxy.errors import BodyTooLarge, InternalError, OidproxyError, Upstream
 from oidproxy.http.answer import error_answer, own_answer
 from oidproxy.http.chunked import LAST, encode
 from oidproxy.http.head import Chunked, Length, RequestHead, ResponseHead
-from oidproxy.proxy import dispatch
 from oidproxy.proxy.account import Account
 from oidproxy.rewrite.answer import answer as rewrite_answer
 from oidproxy.rewrite.answer import informational_head
 from oidproxy.routing.decide import decide, decide_body
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Coroutine, Iterator
 
     from oidproxy.clouds.limits import Limits
-    from oidproxy.proxy.connection import Connection
     from oidproxy.proxy.serving import Serving
-    from oidproxy.rewrite.links import Scanner
+    from oidproxy.proxy.terms import Client
+    from oidproxy.rewrite.scanner import Scanner
     from oidproxy.routing.decision import Arrival, Decision, Route, Snapshot
     from oidproxy.tokens.presented import Presented
     from oidproxy.upstream.call import Call, Request
@@ -40,10 +40,14 @@ BULK_SERVICES = frozenset({"image", "object-store"})
 """Uploads to these may be as slow as their clients; anywhere else a slow post holds a connection idly."""
 
 
+Act = Callable[["Exchange", "Decision"], None]
+
+
 class Exchange:
     """Implements `upstream.call.Receiver` for a forwarded request."""
 
     __slots__ = (
+        "_act",
         "_arrival",
         "_call",
         "_chunked",
@@ -69,8 +73,15 @@ class Exchange:
     )
 
     def __init__(
-        self, connection: Connection, serving: Serving, head: RequestHead | None, arrival: Arrival | None
+        self,
+        connection: Client,
+        serving: Serving,
+        head: RequestHead | None,
+        arrival: Arrival | None,
+        act: Act,
     ) -> None:
+        """`act` carries out what is decided; `head` and `arrival` are None for a head that cannot be read."""
+        self._act = act
         self.connection = connection
         self.serving = serving
         self.head = head
@@ -253,10 +264,8 @@ class Exchange:
 
     def answer(self, head: ResponseHead) -> None:
         """The head of the cloud's answer: rewritten and passed on."""
-        try:
+        with self._refusing():
             self._answer(head)
-        except OidproxyError as error:
-            self.refuse(error)
 
     def data(self, data: bytes) -> None:
         """A piece of the answer."""
@@ -272,6 +281,8 @@ class Exchange:
             return
         if self._scanner is not None:
             self._write_body(self._scanner.finish())
+            if self._scanner.learned and self.route is not None:
+                self.serving.learn(self.route.endpoint, self._scanner.learned)
         if self._chunked and not self._head_only:
             self.connection.write(LAST)
         self._call = None
@@ -296,7 +307,7 @@ class Exchange:
 
     def _carry_out(self, decision: Decision) -> None:
         with self._refusing():
-            dispatch.carry_out(self, decision)
+            self._act(self, decision)
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         with self._refusing():

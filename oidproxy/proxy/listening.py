@@ -59,7 +59,7 @@ class Listening:
             ConfigError: an address cannot be listened on, or a certificate cannot be read.
         """
         wanted = {(spot, listener.tls): listener for listener in listeners for spot in spots(listener)}
-        contexts = {tls: _context(tls.cert, tls.key) for _, tls in wanted if tls is not None}
+        contexts = {tls: server_context(tls.cert, tls.key) for _, tls in wanted if tls is not None}
         opened: dict[_Key, asyncio.Server] = {}
         try:
             for key in wanted.keys() - self._open.keys():
@@ -106,7 +106,8 @@ def _bind(spot: Spot) -> socket.socket:
     return sock
 
 
-def _context(cert: str, key: str) -> ssl.SSLContext:
+def server_context(cert: str, key: str) -> ssl.SSLContext:
+    """TLS for clients, 1.2 or newer, from the paths of PEM files. Raises ConfigError if they will not do."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])

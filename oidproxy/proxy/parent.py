@@ -259,7 +259,7 @@ class Parent:
 
 
 def _places(registry: Registry) -> str:
-    """Where the proxy listens, for people: the standard ports of a cloud's services are not told one by one."""
+    """Where the proxy listens, for people: a cloud's many standard ports are not told one by one."""
     return ", ".join(
         ", ".join(str(spot) for spot in spots(listener))
         if len(listener.ports) < MANY_PORTS

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from oidproxy.clouds.registry import Endpoint, Listener, Registry
 from oidproxy.proxy.pooled import samples
 from oidproxy.rewrite.links import Links
+from oidproxy.rewrite.versions import Learned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterable
 
     from oidproxy.identity.service import Identity
-    from oidproxy.proxy.connection import Connection
+    from oidproxy.proxy.terms import Swept
     from oidproxy.routing.decision import Facade, Snapshot
     from oidproxy.telemetry.access import AccessLog
     from oidproxy.telemetry.counters import Counters, Samples
@@ -55,13 +56,14 @@ class Serving:
         self.clock = clock
         self.pseudonym = pseudonym
         self.draining = False
-        self.connections: set[Connection] = set()
+        self.connections: set[Swept] = set()
         self.empty = asyncio.Event()
         """Set while there is no connection."""
         self.empty.set()
         self._places = _places(snapshot.registry)
         self._requests = itertools.count(1)
         self._request_prefix = _request_prefix()
+        self._learned = Learned()
         self._links: OrderedDict[tuple[int, str, Facade], Links] = OrderedDict()
         self._trusted: OrderedDict[str, bool] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -70,12 +72,13 @@ class Serving:
         """Serve the requests to come from another snapshot."""
         self.snapshot = snapshot
         self._places = _places(snapshot.registry)
+        self._learned = Learned()
         self._links.clear()
         self._trusted.clear()
         self.identity.swap(snapshot)
         self.upstreams.swap(snapshot.registry)
 
-    def admit(self, connection: Connection) -> bool:
+    def admit(self, connection: Swept) -> bool:
         """Take a new connection, unless there are `limits.clients` already."""
         if len(self.connections) >= self.snapshot.registry.limits.clients:
             return False
@@ -83,7 +86,7 @@ class Serving:
         self.empty.clear()
         return True
 
-    def dismiss(self, connection: Connection) -> None:
+    def dismiss(self, connection: Swept) -> None:
         """Forget a connection."""
         self.connections.discard(connection)
         if not self.connections:
@@ -103,11 +106,18 @@ class Serving:
         key = (snapshot.serial, endpoint.cloud, facade)
         found = self._links.get(key)
         if found is None:
-            found = Links.of(snapshot.registry, endpoint.cloud, facade)
+            found = Links.of(snapshot.registry, endpoint.cloud, facade, self._learned.of(endpoint.cloud))
             self._links[key] = found
             if len(self._links) > LINKS_KEPT:
                 self._links.popitem(last=False)
         return found
+
+    def learn(self, endpoint: Endpoint, bases: Iterable[str]) -> None:
+        """A version document told under which URLs a service knows itself: its links begin with them."""
+        learned = self._learned.and_also(endpoint.cloud, endpoint.service_type, bases)
+        if learned is not self._learned:
+            self._learned = learned
+            self._links.clear()
 
     def trusts(self, peer: str) -> bool:
         """Whether this peer is one of `trusted_proxies`, whose X-Forwarded-For is carried on."""

@@ -7,15 +7,12 @@ import re
 from typing import TYPE_CHECKING
 
 from oidproxy.rewrite.bases import Bases
-from oidproxy.rewrite.scanner import Scanner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from oidproxy.clouds.registry import Endpoint, Registry
     from oidproxy.routing.decision import Facade
-
-__all__ = ["Links", "Scanner"]
 
 _ESCAPED = 6
 """Bytes that one character may take in a JSON string (`\\u002f`)."""

@@ -47,7 +47,8 @@ def check_call(box: Box, inbound: Inbound) -> None:
     """
     check_handed_back(box, inbound)
     place = inbound.place
-    if not may_call(box.service, place.service_type, inbound.head.method, place.rest):
+    further = inbound.registry.foreign_calls
+    if not may_call(box.service, place.service_type, inbound.head.method, place.rest, options=further):
         raise NotAdmitted(
             f"{box.service} of {box.cloud} may not make this call to {place.service_type} with the token of "
             "another cloud's user."

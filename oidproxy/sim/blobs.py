@@ -84,6 +84,11 @@ class Blobs:
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
+    def clear(self) -> None:
+        """Delete them all: what an earlier run left means nothing to a new one."""
+        for path in self._directory.iterdir():
+            path.unlink()
+
     def _path(self, name: str) -> Path:
         if os.sep in name or name.startswith("."):
             raise ValueError(f"{name!r} is no name of a blob")

@@ -32,6 +32,8 @@ class Caller:
     expires: float = 0.0
     service_roles: frozenset[str] = frozenset()
     """Roles of the X-Service-Token that came along, if it was a valid one."""
+    request_id: str = ""
+    """The id that every call made for this request carries (oslo.context's `global_id`)."""
 
     @property
     def is_admin(self) -> bool:

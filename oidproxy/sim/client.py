@@ -48,9 +48,16 @@ class Sender:
     X-Service-Token."""
 
     def __init__(
-        self, *, user: Caller | None = None, account: Account | None = None, service: Account | None = None
+        self,
+        *,
+        user: Caller | None = None,
+        account: Account | None = None,
+        service: Account | None = None,
+        request_id: str = "",
     ) -> None:
         self._user = user
+        self.request_id = request_id
+        """Goes along as X-OpenStack-Request-ID."""
         self._account = account
         self._service = service
 
@@ -93,7 +100,6 @@ class Client:
     process: str
     region: str
     """The service's own `region_name`: endpoints of other regions are not seen."""
-    request_id: str = ""
 
     def endpoint(self, tokens: Tokens, target: Target) -> str:
         """Where the target's service is; EndpointNotFoundError when the catalog does not say."""
@@ -125,12 +131,12 @@ class Client:
 
     def _attempt(self, sender: Sender, target: Target, start: Callable[[Call], Procedure[T]]) -> Procedure[T]:
         tokens = yield from sender.tokens()
-        return (yield from start(self._call(tokens, target)))
+        return (yield from start(self._call(sender, tokens, target)))
 
-    def _call(self, tokens: Tokens, target: Target) -> Call:
+    def _call(self, sender: Sender, tokens: Tokens, target: Target) -> Call:
         fields = (("User-Agent", target.agent), *ACCEPT, *tokens.fields, *target.fields)
-        if self.request_id:
-            fields += (("X-OpenStack-Request-ID", self.request_id),)
+        if sender.request_id:
+            fields += (("X-OpenStack-Request-ID", sender.request_id),)
         body = b""
         if target.document is not None:
             fields += (("Content-Type", target.media),)

@@ -72,6 +72,8 @@ async def start(settings: CloudSettings, stack: AsyncExitStack) -> Cloud:
     """Build and serve a cloud; closing the stack stops it."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     blobs = Blobs(settings.data / "blobs")
+    blobs.clear()
+    (settings.data / "downloads.jsonl").unlink(missing_ok=True)
     recorder = Recorder(settings.record, settings.name) if settings.record else None
     if recorder:
         stack.callback(recorder.close)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from oidproxy.sim.caller import ANONYMOUS, Caller
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from oidproxy.sim.steps import Procedure
 
 LOG = logging.getLogger(__name__)
+GLOBAL_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Guard(Protocol):
@@ -88,7 +90,7 @@ class Service:
             verdict = yield from self._guard.process(request)
             if isinstance(verdict, Response):
                 return verdict
-            caller = verdict
+            caller = replace(verdict, request_id=global_id(request) or request_id)
         if route is None:
             raise missing or ApiError(404)
         return (yield from self._handle(route, request, caller, params, request_id))
@@ -103,3 +105,9 @@ class Service:
         result = route.handler(Exchange(request, caller, params, version, request_id))
         response = result if isinstance(result, Response) else (yield from result)
         return response.adding(*microversions.fields(version)) if microversions and any(version) else response
+
+
+def global_id(request: Request) -> str:
+    """The id of the request that this one is made for, if the client says a well-formed one (oslo.middleware)."""
+    text = request.field("x-openstack-request-id")
+    return text if GLOBAL_ID.fullmatch(text) else ""

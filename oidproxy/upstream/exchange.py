@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from oidproxy.errors import AnswerTimedOut, UpstreamError
 from oidproxy.http.chunked import LAST
@@ -10,12 +10,38 @@ from oidproxy.http.head import Chunked, Length
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from oidproxy.clouds.limits import Limits
     from oidproxy.http.head import ResponseHead
     from oidproxy.upstream.call import Receiver, Request
-    from oidproxy.upstream.connection import Connection
-    from oidproxy.upstream.pool import Pool
+
+
+class Carrier(Protocol):
+    """The connection that a call goes on."""
+
+    writing_held: bool
+    """Whether the cloud reads too slowly now."""
+
+    def write_body(self, parts: tuple[bytes, ...]) -> None:
+        """Send bytes of the body, framed."""
+        ...
+
+    def touch(self) -> None:
+        """Something happened: the cloud's time begins anew."""
+        ...
+
+    def pause(self) -> None:
+        """Read no more for now."""
+        ...
+
+    def resume(self) -> None:
+        """Go on reading."""
+        ...
+
+    def abort(self) -> None:
+        """Close at once; whoever uses it is not told."""
+        ...
 
 
 class Exchange:
@@ -24,6 +50,8 @@ class Exchange:
     __slots__ = (
         "_chunked",
         "_left",
+        "_on_answer",
+        "_on_cancel",
         "_paused",
         "_refused",
         "answered",
@@ -32,7 +60,6 @@ class Exchange:
         "connection",
         "granted",
         "over",
-        "pool",
         "probe",
         "receiver",
         "request",
@@ -42,11 +69,20 @@ class Exchange:
         "waits_since",
     )
 
-    def __init__(self, request: Request, receiver: Receiver, pool: Pool) -> None:
+    def __init__(
+        self,
+        request: Request,
+        receiver: Receiver,
+        *,
+        on_answer: Callable[[Exchange], None],
+        on_cancel: Callable[[Exchange], None],
+    ) -> None:
+        """`on_answer` hears of the answer before the receiver does, `on_cancel` that the asker is gone."""
         framing = request.framing
         self.request = request
         self.receiver = receiver
-        self.pool = pool
+        self._on_answer = on_answer
+        self._on_cancel = on_cancel
         self._chunked = isinstance(framing, Chunked)
         self._left = framing.size if isinstance(framing, Length) else 0
         self._paused = False
@@ -55,7 +91,7 @@ class Exchange:
         """The head of the final answer came."""
         self.body_begun = False
         self.connecting: asyncio.Task[None] | None = None
-        self.connection: Connection | None = None
+        self.connection: Carrier | None = None
         self.granted = False
         """It holds one of the pool's places."""
         self.over = False
@@ -115,16 +151,15 @@ class Exchange:
     def cancel(self) -> None:
         """The asker is gone."""
         if not self.over:
-            self.pool.cancel(self)
+            self._on_cancel(self)
 
     # From the pool.
 
-    def attach(self, connection: Connection) -> None:
-        """Go on this connection."""
+    def attach(self, connection: Carrier) -> None:
+        """Go on with this connection, on which the head was just sent."""
         self.connecting = None
         self.connection = connection
         self.sent = True
-        connection.begin(self)
         if self._paused:
             connection.pause()
         if not connection.writing_held:
@@ -144,7 +179,7 @@ class Exchange:
         # Rule E6. Who refuses an upload reads no more of it; who says yes early may go on reading (Swift's
         # archives).
         self._refused = head.status >= 300
-        self.pool.answered(self)
+        self._on_answer(self)
         self.receiver.answer(head)
 
     def writing_held(self) -> None:

@@ -32,6 +32,7 @@ from oidproxy.upstream.waiting import Waiting
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from oidproxy.clouds.limits import Limits
     from oidproxy.clouds.registry import Endpoint
@@ -69,6 +70,7 @@ class Pool:
         "_places",
         "_retries",
         "_waiting",
+        "_wake",
         "awake",
         "ejection",
         "endpoint",
@@ -81,8 +83,17 @@ class Pool:
     )
 
     def __init__(
-        self, endpoint: Endpoint, trust: Trust, limits: Limits, around: Surroundings, totals: Totals
+        self,
+        endpoint: Endpoint,
+        trust: Trust,
+        limits: Limits,
+        around: Surroundings,
+        totals: Totals,
+        *,
+        wake: Callable[[Pool], None],
     ) -> None:
+        """`wake` is told when the pool begins to have something to look after."""
+        self._wake = wake
         self.endpoint = endpoint
         self.key = key_of(endpoint)
         self.trust = trust
@@ -115,10 +126,10 @@ class Pool:
 
     def start(self, request: Request, receiver: Receiver) -> Exchange:
         """Begin a call, now or when a place is free; or tell the receiver that there will be none."""
-        exchange = Exchange(request, receiver, self)
+        exchange = Exchange(request, receiver, on_answer=self.answered, on_cancel=self.cancel)
         self.totals.calls += 1
         if not self.awake:
-            self._around.wake(self)
+            self._wake(self)
         if not self.ejection.untroubled and not self._admit(exchange):
             return exchange
         if self._places.free(from_service=request.from_service):
@@ -245,7 +256,7 @@ class Pool:
             self._open(exchange)
         else:
             self.totals.reused += 1
-            exchange.attach(connection)
+            _attach(exchange, connection)
 
     def _idle_connection(self) -> Connection | None:
         """The one used last, so that those not needed grow old and are closed."""
@@ -277,7 +288,7 @@ class Pool:
         self._connecting.discard(exchange)
         if connection.open:
             self._connections.add(connection)
-            exchange.attach(connection)
+            _attach(exchange, connection)
         else:
             self._not_connected(
                 exchange, ConnectionBroken(f"{exchange.place} closed the connection at once.")
@@ -373,3 +384,8 @@ class Pool:
     @property
     def _place(self) -> str:
         return f"{self.endpoint.cloud}: its {self.endpoint.service_type} service"
+
+
+def _attach(exchange: Exchange, connection: Connection) -> None:
+    connection.begin(exchange)
+    exchange.attach(connection)

@@ -48,7 +48,6 @@ class Upstreams:
             resolver,
             memoryview(bytearray(READ_SIZE)),
             workers,
-            self._wake,
         )
         self._pools: dict[Key, Pool] = {}
         self._awake: set[Pool] = set()
@@ -118,7 +117,7 @@ class Upstreams:
     def _new_pool(self, endpoint: Endpoint) -> Pool:
         cloud = self._registry.clouds.get(endpoint.cloud)
         totals = self._totals.setdefault((endpoint.cloud, endpoint.service_type), Totals())
-        pool = Pool(endpoint, trust_of(cloud), self._registry.limits, self._around, totals)
+        pool = Pool(endpoint, trust_of(cloud), self._registry.limits, self._around, totals, wake=self._wake)
         # A call that was routed just before a reload keeps its endpoint, but leaves nothing behind.
         pool.retired = not self._serves(pool)
         return pool

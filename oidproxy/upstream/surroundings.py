@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
 
     from oidproxy.upstream.connecting import Connector
-    from oidproxy.upstream.pool import Pool
     from oidproxy.upstream.resolving import Resolver
 
 
@@ -25,5 +23,3 @@ class Surroundings:
     """What every connection reads into."""
     workers: int
     """Processes that share the limits on connections."""
-    wake: Callable[[Pool], None]
-    """Told when a pool begins to have something to look after."""

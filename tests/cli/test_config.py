@@ -55,7 +55,8 @@ def test_a_good_configuration_is_shown_service_by_service(check):
     assert (status, output) == (0, TABLE)
     assert complaints == (
         "warning: oidproxy.yaml:9:5: rennes: INSECURE, its certificates are not verified\n"
-        "warning: oidproxy.yaml:10:15: rennes: exchange is read, but tokens are not exchanged yet\n"
+        "warning: oidproxy.yaml:10:5: rennes: exchange is read and checked, "
+        "but tokens are not exchanged yet\n"
     )
 
 

@@ -15,7 +15,7 @@ TWO = "local: one\nclouds: {one: {upstream: 127.0.9.1, groups: [fr]}, two: {upst
 CASES = {
     "an empty file": ("", ["oidproxy.yaml: the file is empty"]),
     "no mapping": ("[1]", [("oidproxy.yaml:1:1: expected a mapping with the keys listeners, admin, local, "
-                           "require_scope, fleet_keys, clouds, clouds_yaml, rtt, store, scope, limits, "
+                           "require_scope, fleet_keys, foreign_calls, clouds, clouds_yaml, rtt, store, scope, limits, "
                            "trusted_proxies, got a list")]),
     "no cloud": ("local: one", ["oidproxy.yaml:1:1: there is no cloud: declare one under clouds, or give clouds_yaml",
                                 "oidproxy.yaml:1:8: no cloud is called 'one'"]),
@@ -141,6 +141,14 @@ CASES = {
             "oidproxy.yaml:1:97: target must be more than 0",
             "oidproxy.yaml:2:15: first_byte must be more than 0",
             "oidproxy.yaml:2:34: pool_reserved (64) must be less than pool (64)",
+        ],
+    ),
+    "foreign calls": (
+        "foreign_calls: [dns, glance_download, '*']\n" + ONE,
+        [
+            ("oidproxy.yaml:1:22: expected one of glance-download, dns, accelerator, shared-file-system, "
+            "got 'glance_download' (did you mean glance-download?)"),
+            "oidproxy.yaml:1:39: expected one of glance-download, dns, accelerator, shared-file-system, got '*'",
         ],
     ),
     "trusted proxies and the store": (

@@ -27,6 +27,7 @@ admin: {bind: "127.0.0.1:8889", token: "${file:admin.token}"}
 local: cloud-1
 require_scope: true
 fleet_keys: ["${file:new.key}", "${env:OLD_KEY}"]
+foreign_calls: [dns, glance-download]
 clouds:
   cloud-1:   {auth_url: "http://127.0.1.1:5000/v3", upstream: 127.0.1.1, region: RegionOne, groups: [fr, edge]}
   cloud-999:
@@ -44,7 +45,7 @@ clouds:
         map: {operator: reader}
         projects: [3f2a, 0012]
         read_only: true
-        services: [{user: nova, project: service}]
+        services: [{user: nova, project: service}, {user: cinder, project: services, domain: Service Users}]
     exchange: [mapped, carried]
     mapped: {cloud-1: {3f2a: cloud-999-mapped}}
     service_accounts: {cloud-1: cloud-1-service}
@@ -101,6 +102,10 @@ def test_fleet_keys(sample):
     assert sample.fleet_keys == (FILES["new.key"], bytes.fromhex(OLD_KEY))
 
 
+def test_foreign_calls(sample):
+    assert sample.foreign_calls == {"dns", "glance-download"}
+
+
 def test_limits(sample):
     assert sample.limits == dataclasses.replace(Limits(), connect=0.25, field=8192, pool=32, retry_share=0.1)
 
@@ -129,7 +134,10 @@ def test_what_a_cloud_declares(sample):
             map={"operator": "reader"},
             projects={"3f2a": "3f2a", "0012": "0012"},
             read_only=True,
-            services=(ServiceAccount("nova", "service"),),
+            services=(
+                ServiceAccount("nova", "service", "Default"),
+                ServiceAccount("cinder", "services", "Service Users"),
+            ),
         )
     }
     assert cloud.exchange == ("mapped", "carried")

@@ -277,6 +277,7 @@ def test_c12_a_request_for_an_upgrade_is_an_ordinary_request():
         (["Connection: keep-alive", "Connection: close"], POST, False),
         (["Connection: keep-alive"], POST, True),
         (["Connection: keep-alive"], "GET / HTTP/1.0", False),
+        (["Connection: keep-alive, TE"], "GET / HTTP/1.0", False),
         ([], "GET / HTTP/1.0", False),
     ],
 )

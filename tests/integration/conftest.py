@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from oidproxy.cli.demo.embedded import Embedded
-from oidproxy.cli.demo.story import Image, find_client, generate
+from oidproxy.cli.demonstration.embedded import Embedded
+from oidproxy.cli.demonstration.story import Image, find_client, generate
 from tests.integration.clients import Client
+from tests.integration.recordings import Recordings
+from tests.integration.sdk import opened
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +26,25 @@ def lab(tmp_path_factory, image):
     embedded.stop()
 
 
-@pytest.fixture
-def openstack(lab) -> Client:
+@pytest.fixture(scope="session")
+def recordings(lab) -> Recordings:
+    return Recordings(lab)
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory):
+    """The client's home folder; one for all, since it keeps a list of its plugins there."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def openstack(lab, home) -> Client:
     """The real client, signed in at cloud-1 as demo."""
-    return Client(find_client(), lab.environment("cloud-1"))
+    return Client(find_client(), lab.environment("cloud-1"), home)
+
+
+@pytest.fixture
+def sdk(lab):
+    """openstacksdk's connections, closed at the end of the test."""
+    with opened(lab) as connections:
+        yield connections

@@ -45,6 +45,12 @@ def test_the_configured_auth_url():
     assert auth_url({"auth": {"auth_url": "http://x"}}) == "http://x"
 
 
+def test_an_option_or_variable_wins_over_clouds_yaml():
+    """Where the client keeps them until it validates credentials."""
+    assert auth_url({"auth_url": "http://y", "auth": {"auth_url": "http://x"}}) == "http://y"
+    assert auth_url({"auth_url": "http://y", "auth": {}}) == "http://y"
+
+
 @pytest.mark.parametrize("config", [{}, {"auth": None}, {"auth": {}}, {"auth": {"auth_url": ""}}])
 def test_no_auth_url_says_what_to_set(config):
     with pytest.raises(CommandError, match="--os-cloud"):

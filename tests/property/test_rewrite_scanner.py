@@ -13,8 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from oidproxy.rewrite.bases import Bases
-from oidproxy.rewrite.links import Links, Scanner
+from oidproxy.rewrite.links import Links
 from oidproxy.rewrite.rules import USER_DATA, RuleSet
+from oidproxy.rewrite.scanner import Scanner
 from oidproxy.rewrite.table import TABLE, VERSION_DOCUMENT
 from tests.rewrite.world import gateway
 

@@ -1,4 +1,4 @@
-"""Every command and every way to give a scope can be found in the documentation."""
+"""Commands, error codes and ways to give a scope are in the documentation, and its links lead somewhere."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from oidproxy import errors
 from oidproxy.cli.main import COMMANDS
 from oidproxy.osc.sources import HOOK
 
@@ -16,6 +17,8 @@ PLUGIN_PAGE = REPOSITORY / "docs" / "plugin.md"
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 PLUGIN_COMMANDS = [name.replace("_", " ") for name in PROJECT["entry-points"]["openstack.oidproxy.v1"]]
+INDEX = REPOSITORY / "docs" / "index.md"
+ERRORS = [getattr(errors, name) for name in errors.__all__]
 WAYS = ["--scope", "--os-scope", "OIDPROXY_SCOPE", "OS_SCOPE", f"vendor_hook: {HOOK}"]
 
 
@@ -40,3 +43,23 @@ def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_operators_find_every_error_with_its_status_and_no_other():
+    text = (REPOSITORY / "docs" / "operators.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| (.*?) \| \S.* \|$", text, re.MULTILINE)
+    documented = [(code, int(status)) for status, codes in rows for code in re.findall(r"`([^`]+)`", codes)]
+    # A configuration that cannot be used ends a command, and answers no request.
+    answers = {(error.code, error.status) for error in ERRORS if error is not errors.ConfigError}
+    assert len(documented) == len(set(documented))
+    assert set(documented) == answers
+
+
+def test_every_error_is_public():
+    defined = {name for name, value in vars(errors).items() if isinstance(value, type)}
+    assert {name for name in defined if issubclass(getattr(errors, name), Exception)} == set(errors.__all__)
+
+
+def test_the_index_lists_every_page_once():
+    listed = re.findall(r"^- \[[^]]+\]\(([a-z-]+\.md)\)", INDEX.read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(page.name for page in PAGES[1:] if page != INDEX)

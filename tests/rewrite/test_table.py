@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from oidproxy.rewrite.links import Links, Scanner
+from oidproxy.rewrite.links import Links
+from oidproxy.rewrite.scanner import Scanner
 from oidproxy.rewrite.table import TABLE, VERSION_DOCUMENT, keys_for, may_rewrite
 from tests.rewrite.world import cloud, endpoint, gateway, registry
 

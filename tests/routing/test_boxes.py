@@ -18,8 +18,11 @@ from tests.routing.world import (
     at,
     at_gateway,
     closed,
+    cloud,
     head,
+    registry,
     sealed,
+    snapshot,
 )
 
 SHOW = f"/v2/images/{IMAGE}"
@@ -178,6 +181,40 @@ def test_the_403_names_services_and_no_token():
     error = call(closed("cloud-1"), "/v2/tasks").error
     assert "compute of cloud-2" in error.message
     assert TOKEN not in str(error)
+
+
+OPTIONAL = [
+    ("glance-download", "image", "image", "GET", f"/v2/images/{IMAGE}/file"),
+    ("dns", "network", "dns", "POST", f"/v2/zones/{IMAGE}/recordsets"),
+    ("accelerator", "compute", "accelerator", "POST", "/v2/accelerator_requests"),
+    ("shared-file-system", "compute", "shared-file-system", "GET", f"/v2/shares/{IMAGE}"),
+]
+
+
+def allowing(*names):
+    """A snapshot whose operator allows these further calls, with clouds that have the services for them."""
+    ports = {"dns": 9001, "accelerator": 6666, "shared-file-system": 8786}
+    clouds = (cloud(f"cloud-{number + 1}", number, ports=ports) for number in range(2))
+    return snapshot(registry(*clouds, foreign_calls=frozenset(names)))
+
+
+@pytest.mark.parametrize(("name", "audience", "service", "method", "target"), OPTIONAL)
+def test_further_calls_pass_once_the_operator_names_them(name, audience, service, method, target):
+    request = head(method, f"/s/{service}:cloud-1/{service}{target}", token=closed(service=audience))
+    others = {row[0] for row in OPTIONAL} - {name}
+    assert status(ask(request, at("cloud-2", "image"), allowing())) == 403
+    assert status(ask(request, at("cloud-2", "image"), allowing(*others))) == 403
+    found = ask(request, at("cloud-2", "image"), allowing(name))
+    assert (found.route.cloud, found.route.service_type) == ("cloud-1", service)
+
+
+def test_further_calls_open_nothing_beside_their_row():
+    every = allowing(*(row[0] for row in OPTIONAL))
+    for audience, method in (("image", "DELETE"), ("network", "GET"), ("identity", "GET")):
+        request = head(method, SHOW, token=closed(service=audience))
+        assert status(ask(request, at("cloud-2", "image"), every)) == 403
+    request = head(target=SHOW, token=closed(service="image"))
+    assert status(ask(request, at("cloud-3", "image"), every)) == 401
 
 
 # Header and URL may repeat, never widen.

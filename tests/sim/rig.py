@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import msgspec
 from yarl import URL
 
-from oidproxy.sim.cloud import Cloud
 from oidproxy.sim.running import start
 from oidproxy.sim.settings import CloudSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from oidproxy.sim.cloud import Cloud
 
 PASSWORD = "correct horse"
 

@@ -1,14 +1,13 @@
-"""The simulated auth_token filter makes the calls that the real keystonemiddleware makes, and gives its statuses."""
+"""The simulated auth_token filter makes the calls that the real keystonemiddleware makes, and gives its
+statuses."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import msgspec
@@ -33,6 +32,10 @@ from oidproxy.sim.settings import CloudSettings
 from oidproxy.sim.sources import Sources
 from oidproxy.sim.token_cache import TokenCache
 from tests.sim.rig import PASSWORD, random_address
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
 # WebOb, which keystonemiddleware is built on, imports the cgi module.
 pytestmark = pytest.mark.filterwarnings("ignore:'cgi' is deprecated:DeprecationWarning")
@@ -220,13 +223,12 @@ class Simulated:
         self._driver = driver
 
     async def send(self, exchange: Exchange) -> Outcome:
-        request = Request(
-            exchange.method, exchange.path, (), {name.lower(): value for name, value in _headers(exchange).items()}
-        )
-        challenge = ""
-        identity = ""
+        fields = {name.lower(): value for name, value in _headers(exchange).items()}
+        challenge = identity = ""
         try:
-            verdict = await self._driver.run(self._filter.process(request))
+            verdict = await self._driver.run(
+                self._filter.process(Request(exchange.method, exchange.path, (), fields))
+            )
         except ApiError as error:
             status = error.status
         else:
@@ -306,6 +308,10 @@ def _junk(_rig: KeystoneRig) -> str:
     return "gAAAAAjunk"
 
 
+def _scoped(**scope: Any) -> Callable[[KeystoneRig], list[Exchange]]:
+    return lambda rig: [Exchange(rig.issue("admin", "admin", scope=Scope(**scope)))]
+
+
 def _expired_then_alone(rig: KeystoneRig) -> list[Exchange]:
     expired = _expired(rig)
     return [Exchange(expired, _service(rig)), Exchange(expired)]
@@ -323,7 +329,7 @@ SCENARIOS = [
     Scenario("a user's and a service's token", _twice(user=_user, service=_service), [200, 200]),
     Scenario("an expired token with a service's", _one(user=_expired, service=_service), [200]),
     Scenario("an expired token, remembered, alone", _expired_then_alone, [200, 401]),
-    Scenario("an expired token with a plain user's as service token", _one(user=_expired, service=_user), [401]),
+    Scenario("an expired token with a plain user's", _one(user=_expired, service=_user), [401]),
     Scenario("a plain user's token as service token", _one(user=_user, service=_user), [401]),
     Scenario(
         "a plain user's token as service token, tolerated",
@@ -333,10 +339,8 @@ SCENARIOS = [
     Scenario("an expired service token", _one(user=_user, service=_expired), [401]),
     Scenario("a service token alone", _one(service=_service), [401]),
     Scenario("an unscoped token", lambda rig: [Exchange(rig.issue(scope=Scope()))], [200]),
-    Scenario("a system token", lambda rig: [Exchange(rig.issue("admin", "admin", scope=Scope(system=True)))], [200]),
-    Scenario(
-        "a domain token", lambda rig: [Exchange(rig.issue("admin", "admin", scope=Scope(domain_id="default")))], [200]
-    ),
+    Scenario("a system token", _scoped(system=True), [200]),
+    Scenario("a domain token", _scoped(domain_id="default"), [200]),
     Scenario("our own tokens were revoked", _twice(user=_user), [200, 200],
              Options(cache_seconds=-1), between=_revoke_own_tokens),
     Scenario("our password is wrong", _one(user=_user), [503], Options(password="wrong")),

@@ -1,4 +1,5 @@
-"""Simulated clouds run in virtual time: no socket, no thread, no clock. What makes the models pure is that this works."""
+"""Simulated clouds run in virtual time: no socket, no thread, no clock. What makes the models pure is that
+this works."""
 
 from __future__ import annotations
 
@@ -45,14 +46,24 @@ class World:
         """Every call between services, and its status."""
         self.notes: list[tuple[str, dict[str, Any]]] = []
         self.blobs: dict[tuple[str, str], bytes] = {}
+        self.aliases: dict[str, str] = {}
+        """Address of a proxy that passes everything on -> the cloud behind it."""
         self.down: set[str] = set()
-        """Addresses that refuse connections."""
+        """Addresses, with or without a port, that refuse connections."""
+        self.frozen = False
+        """Leave what is to happen in the background for later."""
         self._ports = {port: name for name, port in PORTS.items()}
         self._queue: deque[tuple[str, Procedure[None]]] = deque()
 
     def add(self, name: str, address: str, **changes: Any) -> Cloud:
         settings = CloudSettings(
-            **{"name": name, "address": address, "data": Path("/nonexistent"), "password": PASSWORD, **changes}
+            **{
+                "name": name,
+                "address": address,
+                "data": Path("/nonexistent"),
+                "password": PASSWORD,
+                **changes,
+            }
         )
         sources = Sources(lambda: self.now, random.Random(name))
         self.clouds[address] = Assembly(settings, sources, lambda: ("private", "ssh-rsa AAAA")).build()
@@ -68,7 +79,8 @@ class World:
     ) -> Answer:
         """A client's request, and whatever it leaves behind in the background, run to the end."""
         answer = self._answer(Call("client", method, url, tuple((fields or {}).items()), body), document)
-        self.settle()
+        if not self.frozen:
+            self.settle()
         return answer
 
     def settle(self) -> None:
@@ -86,7 +98,8 @@ class World:
     def _respond(self, call: Call, document: object = None) -> tuple[Response, str]:
         parts = urlsplit(call.url)
         address = parts.hostname or ""
-        if address in self.down or address not in self.clouds:
+        address = self.aliases.get(address, address)
+        if {parts.hostname, parts.netloc} & self.down or address not in self.clouds:
             raise CallFailedError("refused", connected=False)
         fields = {name.lower(): value for name, value in call.fields} | {"host": parts.netloc}
         body = call.body
@@ -111,7 +124,7 @@ class World:
             outcome, error = None, None
             try:
                 outcome = self._perform(step, address, body)
-            except Exception as failure:
+            except Exception as failure:  # noqa: BLE001
                 error = failure
 
     def _perform(self, step: Any, address: str, body: bytes) -> Any:
@@ -124,7 +137,11 @@ class World:
                     self.blobs[address, step.blob] = answer.body
                 return Fetched(answer, content_of(answer.body if answer.status == 200 else b""))
             case Upload():
-                data = self.blobs[address, step.blob] if step.blob else b"".join(generated(step.pattern, step.size))
+                data = (
+                    self.blobs[address, step.blob]
+                    if step.blob
+                    else b"".join(generated(step.pattern, step.size))
+                )
                 call = step.call
                 return self._answer(Call(call.process, call.method, call.url, call.fields, data))
             case ReadBody():
@@ -137,6 +154,8 @@ class World:
             case Once():
                 return self._run(step.start(), address, b"")
             case Pause():
+                # Whatever else is under way goes on while this procedure waits.
+                self.settle()
                 self.now += step.seconds
             case Spawn():
                 self._queue.append((address, step.procedure))
@@ -154,7 +173,9 @@ def content_of(data: bytes) -> Content:
 class User:
     """A client of one cloud of a world, with a token."""
 
-    def __init__(self, world: World, address: str, name: str = "demo", project: str = "demo", scope: Any = None) -> None:
+    def __init__(
+        self, world: World, address: str, name: str = "demo", project: str = "demo", scope: Any = None
+    ) -> None:
         self.world = world
         self.address = address
         scope = scope or {"project": {"name": project, "domain": {"id": "default"}}}
@@ -172,7 +193,9 @@ class User:
     def ask(
         self, method: str, service: str, path: str, document: object = None, body: bytes = b"", **fields: str
     ) -> Answer:
-        headers = {"X-Auth-Token": self.token} | {name.replace("_", "-"): value for name, value in fields.items()}
+        headers = {"X-Auth-Token": self.token} | {
+            name.replace("_", "-"): value for name, value in fields.items()
+        }
         url = f"http://{self.address}:{PORTS[service]}{path}"
         return self.world.ask(method, url, headers, body, document)
 

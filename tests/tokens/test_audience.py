@@ -2,6 +2,7 @@
 
 import pytest
 
+from oidproxy.clouds.admissions import FOREIGN_CALLS
 from oidproxy.tokens.audience import OPTIONS, may_call
 
 ID = "7a1c4b1e-3a55-4d0c-9f5e-0b6a4c1d2e3f"
@@ -160,6 +161,10 @@ def test_optional_rows_are_off_until_they_are_named(option, audience, service, m
     assert not may_call(audience, service, method, path.encode())
     assert not may_call(audience, service, method, path.encode(), OPTIONS - {option})
     assert may_call(audience, service, method, path.encode(), frozenset({option}))
+
+
+def test_an_operator_can_name_every_option_and_no_other():
+    assert set(FOREIGN_CALLS) == OPTIONS == {option for option, *_ in lines(OPTIONAL)}
 
 
 def test_an_option_opens_its_own_row_only():

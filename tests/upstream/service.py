@@ -40,6 +40,8 @@ class Peer:
         return bytes(got)
 
     async def send(self, data: bytes) -> None:
+        if self.writer.is_closing():
+            raise ConnectionResetError
         self.writer.write(data)
         await self.writer.drain()
 

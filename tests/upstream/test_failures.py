@@ -96,6 +96,33 @@ async def test_e1_never_after_a_byte_of_an_answer(begun):
             assert len(service.peers) == 1
 
 
+async def one_each(service: Service, peer: Peer) -> None:
+    """Every connection serves one request, reads the next and closes without a byte."""
+    service.heads.append(await peer.head())
+    await peer.send(OK)
+    service.heads.append(await peer.head())
+
+
+async def test_e1_every_call_has_its_own_second_try():
+    async with serving(one_each) as service:
+        endpoint = endpoint_at(service.port)
+        async with asking(registry_of(endpoint)) as asker:
+            for _ in range(6):
+                assert (await asker.ask(request_to(endpoint))).body == b"ok"
+            assert asker.stats().totals.retried == 5
+
+
+async def test_e1_what_closed_one_kept_connection_is_taken_to_have_closed_all():
+    async with serving(one_each) as service:
+        endpoint = endpoint_at(service.port)
+        async with asking(registry_of(endpoint)) as asker:
+            for recorder in [asker.start(request_to(endpoint))[1] for _ in range(4)]:
+                await recorder.ended()
+            assert asker.stats().idle == 4
+            assert (await asker.ask(request_to(endpoint))).body == b"ok"
+            assert asker.stats().idle == 1
+
+
 async def test_e1_once_only():
     async def script(service: Service, peer: Peer) -> None:
         service.heads.append(await peer.head())
@@ -124,7 +151,7 @@ async def test_e1_what_was_never_sent_is_tried_once_more_whatever_the_method(met
 
     async with serving(script) as service:
         endpoint = endpoint_at(service.port)
-        async with asking(registry_of(endpoint)) as asker:
+        async with asking(registry_of(endpoint, retry_share=5.0)) as asker:
             loop, tries = asyncio.get_running_loop(), []
 
             async def refusing_first(loop, *args, **options):
@@ -320,6 +347,19 @@ async def test_e3_an_answer_between_failures_starts_the_count_again():
         endpoint = endpoint_at(service.port)
         async with asking(registry_of(endpoint)) as asker:
             assert await statuses(asker, endpoint, 15) == ([502] * 4 + [500]) * 3
+
+
+async def test_e3_an_answer_that_breaks_off_is_an_answer():
+    async def script(service: Service, peer: Peer) -> None:
+        await peer.head()
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc")
+
+    async with serving(script) as service:
+        endpoint = endpoint_at(service.port)
+        async with asking(registry_of(endpoint)) as asker:
+            assert isinstance((await asker.ask(request_to(endpoint))).error, ConnectionBroken)
+            await service.stop()
+            assert await statuses(asker, endpoint, 6) == [502] * 5 + [503]
 
 
 async def test_e4_a_dead_cloud_adds_nothing_to_the_others():

@@ -38,7 +38,7 @@ async def test_pools_of_endpoints_that_go_finish_their_calls_and_close(change):
         endpoint = endpoint_at(service.port)
         async with asking(registry_of(endpoint)) as asker:
             await asker.ask(request_to(endpoint))
-            call, recorder = asker.start(request_to(endpoint))
+            _, recorder = asker.start(request_to(endpoint))
             _, second = asker.start(request_to(endpoint))
             await eventually(lambda: len(service.heads) == 3)
             asker.upstreams.swap(
@@ -53,7 +53,7 @@ async def test_pools_of_endpoints_that_go_finish_their_calls_and_close(change):
             assert (await recorder.ended()).body == b"ok"
             assert (await second.ended()).body == b"ok"
             for peer in service.peers:
-                await eventually(peer.reader.at_eof)
+                await eventually(peer.reader.at_eof, 1)
 
 
 async def test_a_call_routed_before_the_reload_keeps_its_endpoint_and_leaves_no_connection():
@@ -62,7 +62,7 @@ async def test_a_call_routed_before_the_reload_keeps_its_endpoint_and_leaves_no_
         async with asking(registry_of(endpoint)) as asker:
             asker.upstreams.swap(registry_of(endpoint_at(1)))
             assert (await asker.ask(request_to(endpoint))).body == b"ok"
-            await eventually(service.peers[0].reader.at_eof)
+            await eventually(service.peers[0].reader.at_eof, 1)
 
 
 async def test_an_ejection_outlives_a_reload():

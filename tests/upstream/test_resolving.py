@@ -104,10 +104,11 @@ def test_what_is_an_address():
     assert not is_address("cloud.example")
 
 
-async def test_a_second_address_is_tried_where_the_first_refuses():
+@pytest.mark.parametrize("addresses", [("127.77.0.1", "127.77.0.2"), ("127.77.0.2", "127.77.0.1")])
+async def test_every_address_is_tried_until_one_takes_the_connection(addresses):
     async with serving(answering(OK), host="127.77.0.2") as service:
         endpoint = endpoint_at(service.port, host="cloud.example")
-        names = Names("127.77.0.1", "127.77.0.2")
+        names = Names(*addresses)
         async with asking(registry_of(endpoint), resolver=resolver_of(names)) as asker:
             assert (await asker.ask(request_to(endpoint))).body == b"ok"
             assert b"Host: cloud.example:" in service.heads[0]

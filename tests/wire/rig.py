@@ -99,12 +99,13 @@ class Upstream:
     handler: Handler
     connections: list[Peer] = field(default_factory=list)
     heads: list[bytes] = field(default_factory=list)
+    buffer: int = 1 << 20
     server: asyncio.Server | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self, context: ssl.SSLContext | None = None) -> None:
         self.server = await asyncio.start_server(
-            self._serve, self.host, self.port, ssl=context, limit=1 << 20
+            self._serve, self.host, self.port, ssl=context, limit=self.buffer
         )
 
     async def stop(self) -> None:
@@ -175,19 +176,30 @@ class Rig:
             peer.close()
 
 
-def configuration(address: str, port: int, upstream: str, more: str = "", *, image_port: int = 9292) -> str:
-    """A gateway in front of one cloud."""
+def configuration(
+    address: str,
+    port: int,
+    upstream: str,
+    more: str = "",
+    *,
+    listener: str = "",
+    cloud: str = "",
+    scheme: str = "http",
+) -> str:
+    """A gateway in front of one cloud; `listener` and `cloud` are further lines of theirs."""
     return textwrap.dedent(
         f"""\
             listeners:
-              - {{bind: "{address}:{port}"}}
+              - bind: "{address}:{port}"
+                {listener}
             clouds:
               cloud-1:
-                auth_url: "http://{upstream}:5000/v3"
+                auth_url: "{scheme}://{upstream}:5000/v3"
+                {cloud}
                 endpoints:
-                  identity: "http://{upstream}:5000/v3"
-                  image: "http://{upstream}:{image_port}"
-                  compute: "http://{upstream}:{image_port}/compute/v2.1"
+                  identity: "{scheme}://{upstream}:5000/v3"
+                  image: "{scheme}://{upstream}:9292"
+                  compute: "{scheme}://{upstream}:9292/compute/v2.1"
             """
     ) + textwrap.dedent(more)
 
@@ -197,14 +209,29 @@ async def rig(
     tmp_path: Path,
     handler: Callable[[Upstream], Handler] | None = None,
     more: str = "",
+    *,
+    listener: str = "",
+    cloud: str = "",
+    upstream_host: str = "",
+    upstream_tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Rig]:
     """A running rig."""
-    address, up = loopback(), loopback()
+    address, up = loopback(), upstream_host or loopback()
     upstream = Upstream(up, 9292, handler=None)  # type: ignore[arg-type]
     upstream.handler = (handler or answering(OK))(upstream)
-    await upstream.start()
+    await upstream.start(upstream_tls)
     path = tmp_path / "oidproxy.yaml"
-    path.write_text(configuration(address, 8888, up, more))
+    path.write_text(
+        configuration(
+            address,
+            8888,
+            up,
+            more,
+            listener=listener,
+            cloud=cloud,
+            scheme="https" if upstream_tls else "http",
+        )
+    )
     registry = load(path)
     snapshot = Snapshot(registry, Keyring(registry.fleet_keys), 1)
     upstreams = Upstreams(registry)

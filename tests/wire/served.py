@@ -42,9 +42,9 @@ class Served:
 
 
 @asynccontextmanager
-async def connect(host: str, port: int) -> AsyncIterator[Peer]:
+async def connect(host: str, port: int, buffer: int = 1 << 20) -> AsyncIterator[Peer]:
     """A raw connection, until the block ends."""
-    reader, writer = await asyncio.open_connection(host, port, limit=1 << 20)
+    reader, writer = await asyncio.open_connection(host, port, limit=buffer)
     peer = Peer(reader, writer)
     try:
         yield peer

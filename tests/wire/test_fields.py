@@ -45,13 +45,7 @@ async def test_c1_hop_by_hop_fields_do_not_reach_the_cloud(tmp_path):
         b"x-forwarded-for",
         b"accept-encoding",
         b"x-openstack-request-id",
-    } or (
-        got.keys()
-        & {b"x-mine", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade", b"http2-settings"}
-        == set()
-    )
-    assert got[b"x-kept"] == b"1"
-    assert b"proxy-authorization" not in got
+    }
 
 
 async def test_c1_hop_by_hop_fields_do_not_reach_the_client(tmp_path):
@@ -120,7 +114,8 @@ async def test_c8_a_trusted_proxys_x_forwarded_for_is_carried_on(tmp_path):
 
 
 async def test_c8b_scope_fields_pass_in_neither_direction(tmp_path):
-    answer = b"HTTP/1.1 200 OK\r\nX-Scope-Clouds: forged\r\nX-Oidproxy-Error: forged\r\nContent-Length: 2\r\n\r\nok"
+    forged = b"X-Scope-Clouds: forged\r\nX-Oidproxy-Error: forged\r\n"
+    answer = b"HTTP/1.1 200 OK\r\n" + forged + b"Content-Length: 2\r\n\r\nok"
     async with rig(tmp_path, answering(answer)) as proxy:
         peer = await proxy.client()
         await peer.send(
@@ -181,7 +176,8 @@ async def test_c11_100_is_sent_once_routing_is_done_and_expect_stays_here(tmp_pa
     async with rig(tmp_path, make) as proxy:
         peer = await proxy.client()
         await peer.send(
-            b"PUT /image/v2/images/1/file HTTP/1.1\r\nHost: proxy\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
+            b"PUT /image/v2/images/1/file HTTP/1.1\r\nHost: proxy\r\n"
+            b"Content-Length: 4\r\nExpect: 100-continue\r\n\r\n"
         )
         assert await peer.head() == b"HTTP/1.1 100 Continue\r\n\r\n"
         await peer.send(b"data")

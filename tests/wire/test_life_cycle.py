@@ -118,7 +118,7 @@ async def test_f2_a_bad_file_changes_nothing_and_says_where(place):
         config.write_text(config.read_text().replace("auth_url", "auth_ulr"))
         running.signal(signal.SIGHUP)
         line = await running.hears("not reloaded")
-        assert f"{config}:5:" in line
+        assert f"{config}:6:" in line
         assert "auth_url" in line
         assert await status(address) == b"HTTP/1.1 200 OK"
 
@@ -144,7 +144,7 @@ async def test_f4_a_bad_configuration_is_exit_2_with_its_place(place):
     async with served(config) as running:
         assert await running.ended() == 2
         await asyncio.sleep(0.1)
-        assert any(f"{config}:5:" in line for line in running.said)
+        assert any(f"{config}:6:" in line for line in running.said)
 
 
 async def test_an_address_that_is_taken_is_said_and_exit_2(place):

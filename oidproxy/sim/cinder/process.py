@@ -31,7 +31,7 @@ class Process:
 
     def for_user(self, user: Caller) -> Sender:
         """With the user's token and a service token."""
-        return Sender(user=user, service=self.service_user)
+        return Sender(user=user, service=self.service_user, request_id=user.request_id)
 
 
 class Images:
@@ -89,7 +89,7 @@ class Servers:
     def attachment_of(self, user: Caller, server_id: str, volume_id: str) -> Procedure[str]:
         """The attachment by which a server says it uses a volume; nothing when it does not."""
         fresh = yield from _guarded(self._reauthenticate(user))
-        again = Caller(token=fresh.token, catalog=fresh.catalog)
+        again = Caller(token=fresh.token, catalog=fresh.catalog, request_id=user.request_id)
         target = Target(
             "compute",
             "python-novaclient",

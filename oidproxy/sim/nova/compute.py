@@ -65,6 +65,7 @@ class Compute:
         self._networks = Networks(processes.compute)
         self._volumes = Volumes(processes.compute)
         self._building: set[str] = set()
+        self._destroying: set[str] = set()
 
     def build(self, user: Caller, order: Order) -> Procedure[None]:
         """Build a server: ACTIVE in the end, or ERROR with a fault; or nothing at all when it was deleted
@@ -83,11 +84,11 @@ class Compute:
 
     def _build(self, user: Caller, order: Order) -> Procedure[None]:
         identity = order.server_id
-        yield from self._claims.schedule(self._nova.get(identity))
+        yield from self._claims.schedule(user, self._nova.get(identity))
         server = self._nova.change(identity, host=self._nova.host)
-        yield from self._resources.look(server)
-        yield from self._resources.look_at_provider(self._nova.provider_id)
-        yield from self._resources.look(server, times=4)
+        yield from self._resources.look(user, server)
+        yield from self._resources.look_at_provider(user, self._nova.provider_id)
+        yield from self._resources.look(user, server, times=4)
         self._step(identity, "network")
         interfaces = yield from self._networks.allocate(
             user, server, order.networks, self._nova.sources.now()
@@ -137,7 +138,7 @@ class Compute:
                 raise ApiError(
                     500, f"Image {image['id']} is unacceptable: its data does not match its digest."
                 )
-        yield from self._networks.describe(server)
+        yield from self._networks.describe(user, server)
 
     def _note(self, server: Server, image: Document, content: Content, started: float) -> Note:
         """For whoever wants to know which bytes were read: a line in `downloads.jsonl`."""
@@ -178,23 +179,29 @@ class Compute:
                 yield from _tolerating(self._volumes.delete(user, attachment.volume_id))
         yield from _tolerating(self._networks.release_all(user, server))
         if server.host:
-            yield from _tolerating(self._resources.free(server))
+            yield from _tolerating(self._resources.free(user, server))
 
-    def refresh(self, identity: str) -> Procedure[None]:
+    def refresh(self, user: Caller, identity: str) -> Procedure[None]:
         """Neutron says that something about a server's network changed: look."""
         if self._nova.is_wanted(identity):
-            yield from _tolerating(self._networks.describe(self._nova.get(identity), again=True))
+            yield from _tolerating(self._networks.describe(user, self._nova.get(identity), again=True))
 
     def destroy(self, user: Caller, identity: str) -> Procedure[None]:
         """Delete a server; while it is being built, its builder does that as soon as it notices."""
-        if identity in self._building:
+        if identity in self._building | self._destroying or not self._nova.has(identity):
             return
-        server = self._nova.get(identity)
+        self._destroying.add(identity)
+        try:
+            yield from self._destroy(user, self._nova.get(identity))
+        finally:
+            self._destroying.discard(identity)
+
+    def _destroy(self, user: Caller, server: Server) -> Procedure[None]:
         if server.host:
-            yield from _tolerating(self._resources.look_at_provider(self._nova.provider_id))
-            yield from _tolerating(self._resources.look(server, times=4))
+            yield from _tolerating(self._resources.look_at_provider(user, self._nova.provider_id))
+            yield from _tolerating(self._resources.look(user, server, times=4))
         yield from self._give_up(user, server)
-        self._nova.remove(identity)
+        self._nova.remove(server.id)
 
     def attach(self, user: Caller, identity: str, attachment: Attachment) -> Procedure[None]:
         """Attach a reserved volume to a running server."""

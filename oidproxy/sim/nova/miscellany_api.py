@@ -158,7 +158,7 @@ class MiscellanyApi:
                 {**event, "status": "completed" if known else "failed", "code": 200 if known else 404}
             )
             if known and event.get("name") == "network-changed":
-                yield Spawn(self._compute.refresh(event["server_uuid"]))
+                yield Spawn(self._compute.refresh(exchange.caller, event["server_uuid"]))
         codes = {row["code"] for row in rows}
         if codes == {404}:
             raise ApiError(404, "No instances found for any event")

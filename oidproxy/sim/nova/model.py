@@ -63,6 +63,10 @@ class Nova:
         """Forget a server."""
         self._servers.pop(identity, None)
 
+    def has(self, identity: str) -> bool:
+        """Whether a server is there, on its way out or not."""
+        return identity in self._servers
+
     def is_wanted(self, identity: str) -> bool:
         """Whether a server is there and not on its way out: what runs in the background asks before each
         step."""

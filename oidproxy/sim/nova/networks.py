@@ -28,6 +28,9 @@ AGENT = "python-neutronclient"
 EXTENSIONS_KEPT = 600.0
 """Seconds for which a process remembers Neutron's extensions."""
 
+IDS_AT_ONCE = 150
+"""Servers asked about in one query, so that its URL stays under Neutron's 8 KiB (nova, `_chunk_by_ids`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Requested:
@@ -57,10 +60,10 @@ class Networks:
         meant = yield from self._meant(user, wanted)
         ports = sum(1 for one in meant if not one.port_id) if not isinstance(meant, str) else 1
         yield from self._check_quota(user, ports * count)
-        yield from self._learn_extensions(self._process.for_ports(), now)
+        yield from self._learn_extensions(self._process.for_ports(user), now)
         for one in meant if not isinstance(meant, str) else ():
             if one.network_id:
-                yield from self._provider_of(one.network_id)
+                yield from self._provider_of(self._process.for_ports(user), one.network_id)
         return meant
 
     def _meant(self, user: Caller, wanted: Wanted) -> Procedure[Wanted]:
@@ -118,9 +121,8 @@ class Networks:
         yield from self._list(sender, "extensions", {})
         self._extensions_until = now + EXTENSIONS_KEPT
 
-    def _provider_of(self, network_id: str) -> Procedure[None]:
+    def _provider_of(self, sender: Sender, network_id: str) -> Procedure[None]:
         """What kind of network it is: only Nova's own account sees that."""
-        sender = self._process.for_ports()
         path = f"/v2.0/networks/{network_id}"
         yield from self._get(sender, f"{path}?fields=segments", "network")
         names = urlencode([("fields", "provider:physical_network"), ("fields", "provider:network_type")])
@@ -155,7 +157,7 @@ class Networks:
         zone = server.pinned_zone or "nova"
         values = {"device_id": server.id, "device_owner": f"compute:{zone}", "binding:host_id": server.host}
         target = self._target("PUT", f"/v2.0/ports/{port_id}", {"port": values})
-        port = yield from self._send(self._process.for_ports(), target, "port")
+        port = yield from self._send(self._process.for_ports(user), target, "port")
         return Interface(
             port_id,
             network["id"],
@@ -196,10 +198,10 @@ class Networks:
                 raise ApiError(404, f"Security group {name} not found.")
         return [known[name] for name in server.security_groups]
 
-    def describe(self, server: Server, *, again: bool = False) -> Procedure[None]:
+    def describe(self, user: Caller, server: Server, *, again: bool = False) -> Procedure[None]:
         """Read back what a server's network looks like (`_build_network_info_model`), also when Neutron says
         it changed."""
-        sender = self._process.for_ports()
+        sender = self._process.for_ports(user)
         yield from self._list(sender, "ports", {"tenant_id": server.project_id, "device_id": server.id})
         if again and server.interfaces:
             networks = dict.fromkeys(interface.network_id for interface in server.interfaces)
@@ -216,15 +218,19 @@ class Networks:
             yield from self._list(sender, "subnets", tuple(("id", subnet) for subnet in interface.subnets))
         dhcp = {"network_id": interface.network_id, "device_owner": "network:dhcp"}
         yield from self._list(sender, "ports", dhcp)
-        yield from self._provider_of(interface.network_id)
+        yield from self._provider_of(sender, interface.network_id)
 
     def groups_of(self, user: Caller, servers: list[Server]) -> Procedure[dict[str, list[str]]]:
         """The security groups of servers, by server: asked of Neutron whenever a server is shown."""
         if not servers:
             return {}
         sender = self._process.for_user(user)
-        pairs = tuple(("device_id", server.id) for server in servers)
-        ports = yield from self._list(sender, "ports", pairs)
+        ports: list[Document] = []
+        for start in range(0, len(servers), IDS_AT_ONCE):
+            some = servers[start : start + IDS_AT_ONCE]
+            ports += yield from self._list(
+                sender, "ports", tuple(("device_id", server.id) for server in some)
+            )
         wanted = list(dict.fromkeys(group for port in ports for group in port["security_groups"]))
         names: dict[str, str] = {}
         if wanted:
@@ -247,7 +253,7 @@ class Networks:
         for one in interfaces:
             if one.preexisting:
                 values = {"device_id": "", "device_owner": "", "binding:host_id": ""}
-                yield from self._tolerant(self._process.for_ports(), "PUT", one.port_id, {"port": values})
+                yield from self._tolerant(self._process.for_ports(user), "PUT", one.port_id, {"port": values})
             else:
                 yield from self._tolerant(self._process.for_user(user), "DELETE", one.port_id, None)
 

@@ -29,15 +29,15 @@ class Process:
 
     def for_user(self, user: Caller) -> Sender:
         """With the user's token and a service token."""
-        return Sender(user=user, service=self.service_user)
+        return Sender(user=user, service=self.service_user, request_id=user.request_id)
 
-    def for_ports(self) -> Sender:
-        """Neutron as its administrator: bindings, provider attributes."""
-        return Sender(account=self.neutron, service=self.service_user)
+    def for_ports(self, user: Caller) -> Sender:
+        """Neutron as its administrator, on behalf of a user's request: bindings, provider attributes."""
+        return Sender(account=self.neutron, service=self.service_user, request_id=user.request_id)
 
-    def for_resources(self) -> Sender:
-        """Placement."""
-        return Sender(account=self.placement)
+    def for_resources(self, user: Caller) -> Sender:
+        """Placement, on behalf of a user's request."""
+        return Sender(account=self.placement, request_id=user.request_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Tell the story; 0 only if every server became ACTIVE with the bytes that cloud-999 holds."""
-    from oidproxy.cli.demo.story import tell
+    from oidproxy.cli.demonstration.story import tell
+    from oidproxy.cli.main import SERVER_MODULES
 
+    # Clouds and proxy are processes of their own, which would say what is missing only in their logs.
+    for name in sorted(SERVER_MODULES):
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     return tell(options.folder, image_mib=options.image_size, stay=options.stay)

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oidproxy.cli.demo.calls import Call, calls, table
-from oidproxy.cli.demo.downloads import Download, downloads
-from oidproxy.cli.demo.embedded import Embedded
+from oidproxy.cli.demonstration.calls import Call, calls, table
+from oidproxy.cli.demonstration.downloads import Download, downloads
+from oidproxy.cli.demonstration.embedded import Embedded
 from oidproxy.errors import ConfigError
 from oidproxy.scope.parse import parse
 from oidproxy.scope.url import auth_url

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from oidproxy.cli.demo.places import GATEWAY_PORT, CloudPlace, Places, find
-from oidproxy.cli.demo.processes import Background
+from oidproxy.cli.demonstration.places import GATEWAY_PORT, CloudPlace, Places, find
+from oidproxy.cli.demonstration.processes import Background
 from oidproxy.sim.process import CloudProcess, start
 from oidproxy.sim.settings import CloudSettings
 

@@ -1,0 +1,1 @@
+"""What `oidproxy demo` starts, runs and shows: clouds, proxy, client, and the table of every call."""

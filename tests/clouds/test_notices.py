@@ -1,0 +1,139 @@
+"""What an operator is told of a configuration that can be used, but may not do what it seems to."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from oidproxy.clouds.loading.load import load
+
+FILES = {"clouds.yaml": "clouds: {reader: {}}"}
+GATEWAY = '{bind: "127.0.0.1:8888"}'
+
+
+@pytest.fixture
+def notices(loaded, tmp_path):
+    def read(text):
+        return [str(notice).replace(f"{tmp_path}/", "") for notice in loaded(text, FILES).notices]
+
+    return read
+
+
+# What is read and not used.
+
+UNUSED = {
+    "store": ("", "store: 'redis://u:hunter2@db'", "nothing is kept there yet"),
+    "exchange": ("exchange: [same]", "", "tokens are not exchanged yet"),
+    "mapped": ("mapped: {two: {8f2e: reader}}", "", "tokens are not exchanged yet"),
+    "service_accounts": ("service_accounts: {two: reader}", "", "nothing is validated with them yet"),
+}
+
+
+@pytest.mark.parametrize("key", UNUSED)
+def test_what_is_not_used_yet_is_said(notices, key):
+    of_the_cloud, of_the_whole, what = UNUSED[key]
+    text = (
+        "local: one\n"
+        f"clouds:\n  two: {{upstream: 127.0.9.2}}\n  one:\n    upstream: 127.0.9.1\n    {of_the_cloud}\n"
+        f"{'clouds_yaml: clouds.yaml' if 'reader' in of_the_cloud else ''}\n{of_the_whole}\n"
+    )
+    place, name = ("8:1", "") if of_the_whole else ("6:5", "one: ")
+    assert notices(text) == [f"oidproxy.yaml:{place}: {name}{key} is read and checked, but {what}"]
+
+
+# Default scopes under which services log in elsewhere.
+
+
+def two_clouds(*listeners: str, scope: str = "") -> str:
+    return (
+        f'scope: "{scope}"\n'
+        "listeners:\n" + "".join(f"  - {listener}\n" for listener in listeners) + "local: one\n"
+        "clouds:\n  one: {upstream: 127.0.9.1, groups: [all]}\n  two: {upstream: 127.0.9.2, groups: [all]}\n"
+    )
+
+
+def beside(cloud: str, scope: str = "") -> str:
+    host = {"one": "127.0.8.1", "two": "127.0.8.2"}[cloud]
+    return f'{{bind: {host}, ports: openstack, cloud: {cloud}, scope: "{scope}"}}'
+
+
+def away(place: str, clouds: str, expression: str) -> str:
+    return (
+        f"oidproxy.yaml:{place}: this scope binds identity to {expression}: the services of {clouds} log in "
+        "there too, and not at their own Keystone; bind services by name, and leave identity out"
+    )
+
+
+@pytest.mark.parametrize("scope", ["identity:one", "*:one", "keystone:one;image:two", "one"])
+def test_a_default_scope_that_takes_logins_away_is_told_with_the_clouds_it_concerns(notices, scope):
+    text = two_clouds(GATEWAY, beside("one"), beside("two"), scope=scope)
+    assert notices(text) == [away("1:8", "two", "one")]
+
+
+def test_a_listeners_scope_is_told_at_its_own_place(notices):
+    text = two_clouds(GATEWAY, beside("one", "two"), beside("two"))
+    assert notices(text) == [away("4:60", "one", "two")]
+
+
+def test_a_listeners_scope_stands_over_the_configurations(notices):
+    text = two_clouds(beside("one", "identity:one"), beside("two", "keystone:two"), scope="identity:one")
+    assert notices(text) == []
+    text = two_clouds(beside("one", "image:one"), beside("two", "image:one"), scope="identity:one")
+    assert notices(text) == [away("1:8", "two", "one")]
+
+
+@pytest.mark.parametrize(
+    ("expression", "clouds"),
+    [
+        ("one", "two"),
+        ("one|two", "two"),
+        ("two|one", "one"),
+        ("one&two", "two"),
+        ("@all", ""),  # of a set, the listener's own cloud logs in its services
+        ("o*", "two"),
+        ("@all|one", ""),
+        ("@all&not(one)", "one"),
+    ],
+)
+def test_it_is_told_of_the_clouds_whose_logins_do_go_elsewhere(notices, expression, clouds):
+    found = notices(two_clouds(beside("one"), beside("two"), scope=f"identity:{expression}"))
+    assert found == ([away("1:8", clouds, expression)] if clouds else [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        two_clouds(GATEWAY, scope="identity:two"),
+        two_clouds(GATEWAY, beside("one"), beside("two"), scope="image:two"),
+        two_clouds('{bind: "127.0.0.1:8888", scope: "two"}', beside("one")),
+    ],
+    ids=["no listener beside a cloud", "identity unbound", "a gateway's own scope"],
+)
+def test_nothing_is_told_where_no_login_is_concerned(notices, text):
+    assert notices(text) == []
+
+
+def test_the_notice_says_what_routing_does():
+    """The premise of all of the above, asked of routing itself."""
+    from oidproxy.routing.decision import Issue
+    from oidproxy.scope.parse import parse
+    from tests.routing import world
+
+    login = world.head("POST", "/v3/auth/tokens")
+    here = world.at("cloud-2", "identity")
+    for scope, cloud in (("", "cloud-2"), ("*:cloud-1", "cloud-1"), ("identity:@far", "cloud-2")):
+        known = world.snapshot(world.registry(scope=parse(scope) if scope else parse("image:cloud-1")))
+        found = world.ask(login, here, known, b'{"auth": {}}')
+        assert isinstance(found, Issue)
+        assert found.route.cloud == cloud
+
+
+def test_a_proxy_that_starts_says_so_in_its_log(write, caplog):
+    with caplog.at_level(logging.WARNING):
+        load(write(two_clouds(beside("one"), beside("two"), scope="*:one") + "store: 'sqlite:///x'\n"))
+    logged = [record.getMessage().partition("oidproxy.yaml:")[2] for record in caplog.records]
+    assert logged == [
+        "9:1: store is read and checked, but nothing is kept there yet",
+        away("1:8", "two", "one").partition("oidproxy.yaml:")[2],
+    ]
