@@ -36,6 +36,7 @@ from oidproxy.proxy.channel import (
 from oidproxy.proxy.listening import Listening
 from oidproxy.proxy.serving import Serving
 from oidproxy.routing.decision import Snapshot
+from oidproxy.scope.parse import parse
 from oidproxy.telemetry.access import AccessLog
 from oidproxy.telemetry.counters import Counters
 from oidproxy.telemetry.logs import Logs
@@ -167,6 +168,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     logs = Logs(sys.stderr, os.environ.get("OIDPROXY_LOG_LEVEL", "WARNING"))
+    # The first scope loads the grammar, which takes a quarter of a second: no request is to wait for that.
+    parse("*")
     # What was imported lives as long as the process: the collector need not look at it again.
     gc.freeze()
     try:

@@ -104,10 +104,12 @@ class Service:
         version = microversions.negotiate(request) if microversions and not route.open else (0, 0)
         result = route.handler(Exchange(request, caller, params, version, request_id))
         response = result if isinstance(result, Response) else (yield from result)
-        return response.adding(*microversions.fields(version)) if microversions and any(version) else response
+        if microversions and any(version):
+            return response.adding(*microversions.fields(version))
+        return response
 
 
 def global_id(request: Request) -> str:
-    """The id of the request that this one is made for, if the client says a well-formed one (oslo.middleware)."""
+    """The id of the request that this one is made for, where the client says a well-formed one."""
     text = request.field("x-openstack-request-id")
     return text if GLOBAL_ID.fullmatch(text) else ""

@@ -22,7 +22,15 @@ PORTS = {
 }
 GATEWAY = 8888
 HOME, ABROAD = "cloud-1", "cloud-999"
-SERVICES = {"identity": "keystone", "image": "glance", "compute": "nova"}
+SERVICES = {
+    "identity": "keystone",
+    "image": "glance",
+    "compute": "nova",
+    "network": "neutron",
+    "placement": "placement",
+    "block-storage": "cinder",
+}
+"""The names in a cloud's record."""
 
 Fields = dict[str, str] | list[tuple[str, str]]
 
@@ -157,7 +165,7 @@ class Watch:
         with self._path.open("rb") as file:
             file.seek(self._offset)
             rows = [_row(self._cloud, line) for line in file if b'"direction":"in"' in line]
-        named = SERVICES.get(service, service)
+        named = SERVICES[service] if service else ""
         return [row for row in rows if named in ("", row.service) and method in ("", row.method)]
 
 

@@ -47,6 +47,12 @@ def other_box(world):
     return world.box("compute", world.token("admin"))
 
 
+@pytest.fixture(scope="module")
+def own(world):
+    """A token of the service's own, of its own cloud."""
+    return world.token("nova", ABROAD)
+
+
 @pytest.fixture
 def nothing_issued(world):
     """Whatever is tried, no Keystone issues a token for it."""
@@ -157,16 +163,9 @@ def test_with_a_password_beside_it_is_403(world, nothing_issued, box, lab):
         assert answer.status == 403
 
 
-def test_header_and_body_have_to_be_the_same_box(world, nothing_issued, token, box, other_box):
-    own = world.token("nova", ABROAD)
-    # The control signs in at cloud-999; what follows is not to sign in anywhere.
+def test_header_and_body_have_to_be_the_same_box(world, nothing_issued, token, box, other_box, own):
     for header in ("", own, token, other_box, box[:-1], bare(token)):
         assert world.renew(box, project("demo"), header=header).status in (401, 403)
-
-
-@pytest.fixture(scope="module")
-def own(world):
-    return world.token("nova", ABROAD)
 
 
 @pytest.mark.parametrize("in_header", ["X-Auth-Token", "X-Storage-Token"])

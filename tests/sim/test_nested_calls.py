@@ -201,11 +201,12 @@ def test_every_call_for_a_request_carries_its_id(world: World) -> None:
 def test_without_an_id_of_the_client_the_services_own_goes_along(world: World) -> None:
     demo = User(world, "127.0.1.1")
     image, before = demo.image(), len(world.log)
-    demo.server(image["id"], "none", X_OpenStack_Request_ID="nonsense")
+    given = {"server": {"name": "s", "imageRef": image["id"], "flavorRef": "2", "networks": "none"}}
+    demo.ask("POST", "compute", "/v2.1/servers", given, X_OpenStack_Request_ID="req-nonsense")
     sent = {
         dict(call.fields)["X-OpenStack-Request-ID"]
         for call, _ in world.log[before:]
         if call.process.startswith("nova-") and (":8778" in call.url or "/v2/" in call.url)
     }
     assert len(sent) == 1
-    assert sent.pop().startswith("req-")
+    assert re.fullmatch(f"req-{UUID.pattern}", sent.pop())
