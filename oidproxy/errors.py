@@ -6,8 +6,10 @@ A message never holds a token, a password, a header value or a parser's text abo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "AnswerTimedOut",
@@ -143,7 +145,7 @@ class NoSuchPath(OidproxyError):
 
 
 class TokenNotFound(OidproxyError):
-    """Validation: the subject is unknown, expired, revoked, or not admitted (which one is said only in our log)."""
+    """Validation: the subject is unknown, expired, revoked, or not admitted; which one, our log says."""
 
     status = 404
     title = "Not Found"
@@ -203,7 +205,7 @@ class InternalError(OidproxyError):
 
 
 class NotSupported(OidproxyError):
-    """Nothing here can do this: an unknown method or transfer coding, a service absent in a cloud, a plan of many."""
+    """Nothing here can do this: an unknown method or coding, a service absent in a cloud, a plan of many."""
 
     status = 501
     title = "Not Implemented"
@@ -227,7 +229,7 @@ class LoopDetected(OidproxyError):
 
 
 class UpstreamError(OidproxyError):
-    """A call to a cloud that failed. `sent` tells whether any byte of the request left this machine's hands."""
+    """A call to a cloud that failed. `sent` tells whether any byte of the request was handed over."""
 
     status = 502
     title = "Bad Gateway"
@@ -298,7 +300,7 @@ class Ejected(UpstreamError):
 
 
 class IdentityUnavailable(UpstreamError):
-    """A cloud's Keystone cannot say who a token is just now; that must not read as "this token is no good"."""
+    """A Keystone cannot say who a token is just now; that must not read as "this token is no good"."""
 
     status = 503
     title = "Service Unavailable"

@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": "two embedded clouds, the proxy, and the real openstack client",
     "sim": "run a simulated cloud",
     "config": "check a configuration",
+    "cloud": "what the services of a cloud are configured with",
     "scope": "read, tag and explain scopes",
 }
 """Subcommand -> what it is for.

@@ -48,6 +48,7 @@ _DROPPED_PREFIXES = (*SCOPE_PREFIXES, *FORWARDED_PREFIXES)
 # An answer to be rewritten must come whole and not encoded; a server may always ignore Range (RFC 9110
 # section 14.2).
 _FOR_REWRITING = frozenset({b"accept-encoding", b"if-range", b"range"})
+_AUTHORIZATION = frozenset({b"authorization"})
 _COOKIE = frozenset({b"cookie"})
 _MAX_FORWARDS = frozenset({b"max-forwards"})
 _NONE: frozenset[bytes] = frozenset()
@@ -137,6 +138,10 @@ def _also_dropped(head: RequestHead, route: Route, *, identity_encoding: bool) -
     """What this request loses besides what every request loses."""
     index = head.index
     also = _FOR_REWRITING if identity_encoding else _NONE
+    if b"authorization" in index and route.home != route.cloud:
+        # A Keystone token as an OAuth 2.0 bearer token (keystonemiddleware's oauth2_token filter) would reach
+        # a cloud that may not hold it, and in no form that could be closed.
+        also |= _AUTHORIZATION
     if b"cookie" in index and not keeps_cookies(route):
         also |= _COOKIE
     if b"max-forwards" in index and head.method == "OPTIONS":

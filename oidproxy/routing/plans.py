@@ -41,7 +41,7 @@ def one_cloud(expr: Expr, service_type: str, home: str, snapshot: Snapshot) -> O
     key = ("one", expr, home)
     found: One | Several | None = snapshot.memory.get(key)
     if found is None:
-        found = _one(plan_of(expr, home, snapshot))
+        found = _one(plan_of(expr, home, snapshot), home, snapshot)
         snapshot.memory.put(key, found, len(canonical_expr(expr)))
     if isinstance(found, One):
         return found
@@ -79,12 +79,15 @@ def first_named(expr: Expr, preferred: tuple[str, ...], home: str, snapshot: Sna
 _NOBODY = One("")
 
 
-def _one(plan: Plan) -> One | Several:
+def _one(plan: Plan, home: str, snapshot: Snapshot) -> One | Several:
     found = members(plan)
     crossed = isinstance(plan, Crossed)
     if len(found) == 1 and not crossed:
         return found[0]
-    return Several(tuple(one.cloud for one in found[:NAMES_SHOWN]), len(found), crossed)
+    # A set tells the names of clouds only to whom they admit: users of one cloud need not know of the others.
+    clouds = snapshot.registry.clouds
+    names = [one.cloud for one in found if one.cloud == home or home in clouds[one.cloud].admits]
+    return Several(tuple(names), len(found), crossed)
 
 
 def _member(plan: Plan, cloud: str) -> One | None:
@@ -92,7 +95,8 @@ def _member(plan: Plan, cloud: str) -> One | None:
 
 
 def _several(found: Several, expr: Expr, service_type: str) -> str:
-    names = ", ".join(found.names) + (", …" if found.count > len(found.names) else "")
+    shown = found.names[:NAMES_SHOWN]
+    names = ", ".join([*shown, "…"] if found.count > len(shown) else shown)
     text = canonical_expr(expr)
     if found.crossed:
         return (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 from oidproxy.sim.messages import Content
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -102,7 +102,7 @@ class Blobs:
         """Its length."""
         return self._path(name).stat().st_size
 
-    def pieces(self, name: str) -> Iterator[bytes]:
+    def pieces(self, name: str) -> Generator[bytes]:
         """Its bytes, piece by piece."""
         with self._path(name).open("rb", buffering=0) as file:
             while piece := file.read(PIECE):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from aiohttp import ClientError, web
@@ -91,10 +92,12 @@ class Application:
     async def _stream(self, request: web.BaseRequest, response: Response) -> web.StreamResponse:
         answer = web.StreamResponse(status=response.status, headers=response.fields)
         answer.content_length = response.size
-        await answer.prepare(request)
-        for piece in self._blobs.pieces(response.blob):
-            await answer.write(piece)
-        await answer.write_eof()
+        # A client that goes away before the end is none of a service's troubles.
+        with suppress(ConnectionError), closing(self._blobs.pieces(response.blob)) as pieces:
+            await answer.prepare(request)
+            for piece in pieces:
+                await answer.write(piece)
+            await answer.write_eof()
         return answer
 
     def _record(self, request: web.BaseRequest, body: Body, response: Response, started: float) -> None:

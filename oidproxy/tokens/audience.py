@@ -53,7 +53,10 @@ _COMPUTE = rf"/v2(?:\.[0-9]+)?{_PROJECT}"
 _VOLUME = rf"/v3{_PROJECT}"
 _NETWORK = r"/v2\.0"
 _KEYS = r"/v1"
-_OBJECTS = r"/v1/[^/]+"
+_NAME = r"(?:(?!%2[Ff])[^/])+"
+"""One segment, also for a service that decodes the path before it splits it, as Swift does: with `%2F` for a
+container, `/v1/AUTH_x/%2F` is the account itself."""
+_OBJECTS = rf"/v1/{_NAME}"
 _DNS = r"/v2"
 _ACCELERATOR = r"/v2"
 _SHARES = rf"/v2{_PROJECT}"
@@ -141,8 +144,8 @@ _TABLE: Mapping[tuple[str, str], tuple[_Row, ...]] = MappingProxyType(
         # keeps.
         ("block-storage", "object-store"): _rows(
             _OBJECTS,
-            ("GET PUT", "/[^/]+"),
-            ("GET PUT DELETE", "/[^/]+/.+"),
+            ("GET PUT", f"/{_NAME}"),
+            ("GET PUT DELETE", f"/{_NAME}/.+"),
         ),
         ("image", "image"): _rows(
             _IMAGE,

@@ -28,7 +28,7 @@ _NOT_A_PROJECT = (
 )
 
 
-class Refusal(Exception):  # noqa: N818 - a verdict, which identity turns into the status that the asker gets
+class Refusal(Exception):
     """A token that a cloud does not admit. `reason` completes "refused because …", without any secret."""
 
     def __init__(self, reason: str) -> None:

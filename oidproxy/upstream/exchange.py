@@ -158,6 +158,9 @@ class Exchange:
     def attach(self, connection: Carrier) -> None:
         """Go on with this connection, on which the head was just sent."""
         self.connecting = None
+        if self.over:  # told to hold while the head was sent, the asker left
+            connection.abort()
+            return
         self.connection = connection
         self.sent = True
         if self._paused:

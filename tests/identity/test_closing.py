@@ -243,6 +243,22 @@ async def test_a_read_only_guest_changes_nothing(world, keystones, method):
     assert world.now("image", "cloud-1", token, method=method).token
 
 
+@pytest.mark.parametrize("query", ["_method=post", "limit=1&_method=patch", "%5Fmethod=POST", "a;_method=x"])
+async def test_a_read_only_guest_names_no_other_method_in_the_query(world, keystones, query):
+    """Pecan believes `_method`, even of a GET."""
+    token = keystones.issue("cloud-1")
+
+    def asking(query, to="cloud-3"):
+        forward = world.forward("image", to, token)
+        return replace(forward, route=replace(forward.route, target=b"/v2/images?" + query.encode()))
+
+    assert (await world.identity.outgoing(asking("method=_method&x_method=post"), "GET")).token
+    assert world.identity.outgoing_now(asking(query), "GET") is None
+    with pytest.raises(NotAdmitted, match="read_only"):
+        await world.identity.outgoing(asking(query), "GET")
+    assert (await world.identity.outgoing(asking(query, "cloud-2"), "GET")).token
+
+
 async def test_a_reload_that_admits_nobody_any_more_holds_at_once(world, keystones):
     token = keystones.issue("cloud-1")
     await world.later("image", "cloud-2", token)

@@ -21,9 +21,8 @@ PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 PLUGIN_COMMANDS = [name.replace("_", " ") for name in PROJECT["entry-points"]["openstack.oidproxy.v1"]]
 INDEX = REPOSITORY / "docs" / "index.md"
 DESIGN = (REPOSITORY / "docs" / "design.md").read_text()
-LAYERS = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0][
-    "layers"
-]
+CONTRACTS = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+[LAYERS] = [contract["layers"] for contract in CONTRACTS if contract["type"] == "layers"]
 HOUSE = [layer.removeprefix("oidproxy.") for layer in LAYERS if not layer.startswith("(")]
 ERRORS = [getattr(errors, name) for name in errors.__all__]
 WAYS = ["--scope", "--os-scope", "OIDPROXY_SCOPE", "OS_SCOPE", f"vendor_hook: {HOOK}"]

@@ -270,3 +270,10 @@ class TestMaxForwards:
 
     def test_it_means_nothing_to_other_methods(self):
         assert values(asked(b"Max-Forwards: 5"), b"max-forwards") == [b"5"]
+
+
+@pytest.mark.parametrize("value", [b"Bearer gAAAA-of-cloud-1", b"Basic ZGVtbzpzZWNyZXQ=", b"bearer x"])
+def test_an_authorization_of_the_home_is_not_shown_abroad(value):
+    head = asked(b"Authorization: " + value)
+    assert values(head, b"authorization", to=SERVERS) == [value]
+    assert values(head, b"authorization", to=replace(SERVERS, home="cloud-2")) == []

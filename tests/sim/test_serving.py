@@ -77,6 +77,18 @@ async def test_an_upload_that_breaks_off_leaves_the_image_queued_and_nothing_on_
     assert list(blobs.iterdir()) == []
 
 
+async def test_a_download_that_breaks_off_troubles_nobody(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    identity = await image(rig, chunks(32, hashlib.sha512()))
+    reader, writer = await raw(rig, "image")
+    head = f"GET /v2/images/{identity}/file HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {await rig.token()}\r\n\r\n"
+    writer.write(head.encode())
+    assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+    writer.transport.abort()
+    await asyncio.sleep(0.05)
+    assert (await rig.ask("GET", "image", f"/v2/images/{identity}", await rig.token())).status == 200
+    assert [record for record in caplog.records if record.levelname in {"ERROR", "WARNING"}] == []
+
+
 async def test_a_body_is_asked_for_only_after_the_token_was_accepted(rig: Rig) -> None:
     identity = await image(rig)
     for token, first in (

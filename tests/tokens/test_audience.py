@@ -59,6 +59,7 @@ block-storage object-store PUT /v1/AUTH_{PID}/volumebackups
 block-storage object-store PUT /v1/AUTH_{PID}/volumebackups/volume_{ID}/00001
 block-storage object-store GET /v1/AUTH_{PID}/volumebackups/volume_{ID}/00001
 block-storage object-store DELETE /v1/AUTH_{PID}/volumebackups/volume_{ID}/00001
+block-storage object-store PUT /v1/AUTH_{PID}/volume%20backups/volume_{ID}%2F00001
 """
 
 REFUSED = f"""
@@ -78,6 +79,11 @@ block-storage identity GET /v3/users
 block-storage object-store GET /v1/AUTH_{PID}
 block-storage object-store DELETE /v1/AUTH_{PID}/volumebackups
 block-storage object-store POST /v1/AUTH_{PID}
+block-storage object-store GET /v1/AUTH_{PID}/%2F
+block-storage object-store GET /v1/AUTH_{PID}/%2f%2F
+block-storage object-store PUT /v1/AUTH_{PID}/c%2Fo
+block-storage object-store DELETE /v1/AUTH_{PID}%2Fc/%2F/o
+block-storage object-store GET /v1/%2FAUTH_{PID}/c/o
 compute compute GET /v2.1/servers/{ID}
 compute compute POST /v2.1/servers
 compute placement GET /allocation_candidates

@@ -14,6 +14,7 @@ from oidproxy.clouds.limits import Limits
 from oidproxy.errors import ConnectionBroken
 from oidproxy.http.head import Chunked, Length
 from oidproxy.upstream.connection import Connection
+from oidproxy.upstream.exchange import Exchange
 from tests.upstream.asking import Recorder, asking, endpoint_at, eventually, registry_of, request_to
 from tests.upstream.service import OK, Peer, Service, serving
 
@@ -415,3 +416,14 @@ async def test_calls_that_ended_take_no_more_orders():
             assert asker.stats().idle == 1
             assert isinstance(await asker.ask(request_to(endpoint)), Recorder)
             assert len(service.peers) == 1
+
+
+async def test_an_asker_that_leaves_while_its_head_is_sent_takes_the_connection_along():
+    recorder, done = Recorder(), []
+    carrier = SimpleNamespace(writing_held=True, abort=lambda: done.append("abort"))
+    exchange = Exchange(request_to(endpoint_at(1)), recorder, on_answer=print, on_cancel=print)
+    exchange.over = True
+    exchange.attach(carrier)
+    assert done == ["abort"]
+    assert exchange.connection is None
+    assert recorder.told == []
