@@ -1,11 +1,11 @@
-"""`oidproxy cloud config`: what the services of a cloud have to be configured with, for a listener beside it."""
+"""`oidproxy cloud config`: what a cloud's services have to be configured with, for a listener beside it."""
 
 from __future__ import annotations
 
 import json
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from oidproxy.errors import ConfigError
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     Sections = Mapping[str, Mapping[str, str]]
 
-INTERFACES = ("public", "internal", "admin")
 WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognized, not bound
 OWN_FILES = {"image": "glance-api.conf"}
 """Official type -> its configuration file, where that is not the project's name with `.conf`."""
@@ -61,18 +60,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     config = commands.add_parser(
         "config",
-        help="print the lines and commands that put a cloud's services behind the listener beside it",
+        help="the lines and commands that put a cloud's services behind the listener beside it",
     )
     config.add_argument("name", metavar="NAME", help="the cloud, as the configuration calls it")
     config.add_argument(
         "--config", required=True, metavar="FILE", help="the configuration, usually oidproxy.yaml"
     )
     config.add_argument(
-        "--host", metavar="HOST", help="how the services reach the listener (default: its address)"
+        "--host", metavar="HOST", help="how services reach the listener (default: its address)"
     )
-    config.add_argument(
-        "--create", action="store_true", help="commands for a catalog without these endpoints"
-    )
+    config.add_argument("--create", action="store_true", help="commands for a catalog without the endpoints")
     config.add_argument("--json", action="store_true", help="the same for programs")
 
 
@@ -107,7 +104,7 @@ def _beside(registry: Registry, name: str) -> Listener:
         if listener.cloud == name and "identity" in listener.ports:
             return listener
     raise ConfigError(
-        f"no listener stands beside {name}: add one with `cloud: {name}` and `ports: openstack` to `listeners`"
+        f"no listener stands beside {name}: add one with `cloud: {name}` and `ports: openstack`"
     )
 
 
@@ -125,11 +122,15 @@ def _endpoints(registry: Registry, name: str, listener: Listener, host: str) -> 
 
     facade = Facade(listener.scheme, host, listener.ports["identity"], listener)
     for entry in service_catalog(registry, name, PROJECT_ID, facade):
-        for shown in entry["endpoints"]:
-            if shown["interface"] in INTERFACES:
-                yield CatalogEndpoint(
-                    entry["type"], entry["name"], shown["region"], shown["interface"], shown["url"]
-                )
+        kind, called = str(entry["type"]), str(entry["name"])
+        for shown in cast("list[Mapping[str, str]]", entry["endpoints"]):
+            yield CatalogEndpoint(
+                kind,
+                _project(kind) if called == kind else called,
+                shown["region"],
+                shown["interface"],
+                shown["url"],
+            )
 
 
 def _identity(endpoints: Sequence[CatalogEndpoint], name: str) -> str:
@@ -154,10 +155,13 @@ def _files(registry: Registry, name: str, auth_url: str) -> Mapping[str, Section
 
 
 def _file(service_type: str) -> str:
+    return OWN_FILES.get(service_type, f"{_project(service_type)}.conf")
+
+
+def _project(service_type: str) -> str:
     from os_service_types import ServiceTypes
 
-    project = ServiceTypes().get_project_name(service_type) or service_type
-    return OWN_FILES.get(service_type, f"{project}.conf")
+    return str(ServiceTypes().get_project_name(service_type) or service_type)
 
 
 def _authtoken(auth_url: str) -> Mapping[str, str]:
@@ -204,8 +208,8 @@ def _json(
 def _text(
     name: str, files: Mapping[str, Sections], endpoints: Sequence[CatalogEndpoint], *, create: bool
 ) -> Iterator[str]:
-    yield f"# The services of {name}. The account in each section (auth_type, username, password, project_name,"
-    yield "# their domains) stays as it is; a [service_user] that is new has the one of [keystone_authtoken]."
+    yield f"# The services of {name}. Each section keeps the account that it has (auth_type, username,"
+    yield "# password, project_name, domains); a new [service_user] gets that of [keystone_authtoken]."
     for file, sections in files.items():
         yield f"\n# {file}"
         for section, lines in sections.items():

@@ -6,6 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from oidproxy.cli.numbers import count
+
 if TYPE_CHECKING:
     import argparse
 
@@ -25,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--image-size",
-        type=int,
+        type=count,
         default=16,
         metavar="MIB",
         help="size of the file that stands in for the cirros disk (default: %(default)s)",

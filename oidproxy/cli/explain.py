@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from oidproxy.clouds.loading.load import load
 from oidproxy.clouds.registry import Listener, Registry
+from oidproxy.errors import BadRequest
 from oidproxy.http.parse import request_head
 from oidproxy.routing.decide import decide, decide_body
 from oidproxy.routing.decision import Arrival, Issue, Snapshot
@@ -41,8 +42,11 @@ def run_explain(text: str, config: str, method: str, path: str | None, as_json: 
     Raises:
         ScopeError: the text is no scope, or means nothing in this configuration.
         ConfigError: the configuration cannot be used.
+        BadRequest: the path does not begin with a slash.
         OidproxyError: the method or the path could not be served at all.
     """
+    if path is not None and not path.startswith("/"):
+        raise BadRequest("--path is a path at the proxy and begins with a slash, as /compute/v2.1/servers")
     scope = canonical(parse(text))
     registry = load(config)
     snapshot = Snapshot(registry, Keyring(registry.fleet_keys))
@@ -96,6 +100,8 @@ def _show(told: dict[str, Any], out: TextIO) -> None:
     if rows:
         print(file=out)
         _table([COLUMNS, *([str(row[key] or "-") for key in COLUMNS] for row in rows)], out)
+    if not rows and "request" in told and told["request"]["status"] is not None:
+        print(f"\n{told['request']['status']} {told['request']['error']}", file=out)
     for row in rows:
         if row["status"] is not None:
             print(f"\n{row['service']}: {row['status']} {row['error']}", file=out)

@@ -50,21 +50,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in COMMANDS:
         return _top_level(arguments)
     try:
-        command = importlib.import_module(f"oidproxy.cli.{name}")
-        parser = argparse.ArgumentParser(prog=f"oidproxy {name}", description=COMMANDS[name])
-        command.add_arguments(parser)
-        status: int = command.run(parser.parse_args(arguments[1:]))
+        return _run(name, arguments[1:])
     except ModuleNotFoundError as error:
         return _missing(name, error)
-    except ConfigError as error:
-        print(f"oidproxy {name}: {error}", file=sys.stderr)
-        return 2
-    except OidproxyError as error:
-        print(f"oidproxy {name}: {error.message}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         return 130
+    except (OidproxyError, OSError) as error:
+        print(f"oidproxy {name}: {_said(error)}", file=sys.stderr)
+        return 2
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    command = importlib.import_module(f"oidproxy.cli.{name}")
+    parser = argparse.ArgumentParser(prog=f"oidproxy {name}", description=COMMANDS[name])
+    command.add_arguments(parser)
+    status: int = command.run(parser.parse_args(arguments))
     return status
+
+
+def _said(error: OidproxyError | OSError) -> str:
+    """What was wrong, and where."""
+    if isinstance(error, ConfigError):
+        return str(error)
+    if isinstance(error, OidproxyError):
+        return error.message
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
 
 
 def _top_level(arguments: list[str]) -> int:

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from oidproxy.errors import ScopeError
+from oidproxy.errors import BadRequest, ScopeError
 from oidproxy.scope.canonical import canonical
 from oidproxy.scope.outline import outline
 from oidproxy.scope.parse import parse
@@ -48,18 +48,22 @@ def run(options: argparse.Namespace) -> int:
     try:
         return _COMMANDS[options.action].run(options)
     except ScopeError as error:
-        print(f"oidproxy scope {options.action}: {render(error)}", file=sys.stderr)
-        return 2
+        return _refused(options, render(error))
+    except BadRequest as error:
+        return _refused(options, error.message)
+
+
+def _refused(options: argparse.Namespace, why: str) -> int:
+    print(f"oidproxy scope {options.action}: {why}", file=sys.stderr)
+    return 2
 
 
 def _add_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", required=True, metavar="FILE", help="the proxy's configuration")
     parser.add_argument(
-        "--method", default="GET", metavar="M", help="the method of the request (default: %(default)s)"
+        "--path", metavar="P", help="explain a request for this path, as /compute/v2.1/servers"
     )
-    parser.add_argument(
-        "--path", metavar="P", help="its path, as /compute/v2.1/servers; without it: every service"
-    )
+    parser.add_argument("--method", metavar="M", help="its method (default: GET)")
 
 
 def _parse(options: argparse.Namespace) -> int:
@@ -88,7 +92,9 @@ def _url(options: argparse.Namespace) -> int:
 def _explain(options: argparse.Namespace) -> int:
     from oidproxy.cli.explain import run_explain
 
-    return run_explain(options.text, options.config, options.method, options.path, options.json)
+    if options.method is not None and options.path is None:
+        raise BadRequest("--method explains one request, so it needs --path")
+    return run_explain(options.text, options.config, options.method or "GET", options.path, options.json)
 
 
 _COMMANDS = {

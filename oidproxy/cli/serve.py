@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
+import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oidproxy.cli.numbers import count
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration (YAML)")
     parser.add_argument(
         "--workers",
-        type=_count,
+        type=count,
         default=1,
         metavar="N",
         help="worker processes that share the listeners (default: 1)",
@@ -27,6 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve; the exit status is 0 after an orderly end, 2 when it cannot begin."""
+    # Until there is something to reload, SIGHUP asks for nothing; without this it would end the process.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # Imported here, so that a missing extra is told before anything begins.
     import uvloop
 
@@ -40,10 +48,3 @@ def run(options: argparse.Namespace) -> int:
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least one worker")
-    return number

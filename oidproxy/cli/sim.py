@@ -7,6 +7,7 @@ from pathlib import Path
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 
+from oidproxy.cli.numbers import seconds
 from oidproxy.sim.settings import PASSWORD_VARIABLE
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--password", default="",
         help=f"of every user (default: ${PASSWORD_VARIABLE}, else new: see DIR/clouds.yaml)")  # fmt: skip
     add("--seed", type=int, help="make ids and tokens repeatable; not for secrets")
-    add("--token-lifetime", type=float, default=3600.0, metavar="SECONDS", help="default: %(default)s")
-    add("--token-cache-time", type=float, default=300.0, metavar="SECONDS",
+    add("--token-lifetime", type=seconds, default=3600.0, metavar="SECONDS", help="default: %(default)s")
+    add("--token-cache-time", type=seconds, default=300.0, metavar="SECONDS",
         help="how long services remember what Keystone said of a token (default: %(default)s)")  # fmt: skip
 
 

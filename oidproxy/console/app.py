@@ -77,11 +77,11 @@ class _Pages:
         self._reload = reload
         self._drain = drain
 
-    async def healthz(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp's interface
+    async def healthz(self, request: web.Request) -> web.Response:
         """The process answers: nothing else is asked, so that one dead cloud restarts nobody."""
         return web.json_response({"status": "ok"})
 
-    async def readyz(self, request: web.Request) -> web.Response:  # noqa: ARG002
+    async def readyz(self, request: web.Request) -> web.Response:
         """Whether clients should be sent here."""
         if self._ready():
             return web.json_response({"status": "ready"})
@@ -92,7 +92,7 @@ class _Pages:
         text, content_type = render(self._counters, request.headers.get("Accept", ""))
         return web.Response(body=text, headers={"Content-Type": content_type})
 
-    async def reload(self, request: web.Request) -> web.Response:  # noqa: ARG002
+    async def reload(self, request: web.Request) -> web.Response:
         """Read the configuration again; a bad one keeps the old one and says why, with line and column."""
         try:
             summary = await self._reload()
@@ -100,7 +100,7 @@ class _Pages:
             raise BadRequest(f"the configuration stays as it was: {error}") from error
         return web.json_response({"status": "reloaded", "message": summary})
 
-    async def drain(self, request: web.Request) -> web.Response:  # noqa: ARG002
+    async def drain(self, request: web.Request) -> web.Response:
         """Take no more work; what is in flight is finished."""
         await self._drain()
         return web.json_response({"status": "draining"}, status=202)
@@ -157,6 +157,6 @@ def _answer(error: OidproxyError) -> web.Response:
     return web.json_response(body, status=error.status, headers=fields)
 
 
-async def _finish_fields(request: web.Request, response: web.StreamResponse) -> None:  # noqa: ARG001
+async def _finish_fields(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.pop("Server", None)
     response.headers.update(SECURITY_FIELDS)

@@ -53,12 +53,15 @@ def find_head_end(buffer: bytes | bytearray, start: int) -> int:
     return -1 if found < 0 else found + 4
 
 
-def check_unfinished(buffer: bytes | bytearray, limits: Limits) -> None:
+def check_unfinished(buffer: bytes | bytearray, limits: Limits, start: int = 0) -> None:
     """Refuse the beginning of a request head that can never end well, instead of waiting for the rest of it.
+
+    What stands before `start` was looked at before: a head that comes byte by byte is not to be read anew
+    with each.
 
     Raises FieldsTooLarge or TargetTooLong over the limits, BadRequest where a line ends in a bare LF.
     """
-    if _BARE_LF.search(buffer):
+    if _BARE_LF.search(buffer, max(0, start - 1)):
         raise BadRequest("A line of the request's head does not end in CRLF.")
     check_line_length(buffer, limits)
     if len(buffer) > limits.request_head:

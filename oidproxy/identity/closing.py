@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeGuard
-from urllib.parse import parse_qsl
 
 from oidproxy.errors import IdentityUnavailable, NotAdmitted, OidproxyError, TokenRefused
 from oidproxy.identity.bare import for_keystone
@@ -19,6 +18,7 @@ from oidproxy.identity.subjects import FOR_ANSWERING, FOR_SENDING, Subjects
 from oidproxy.scope.canonical import bounded_canonical
 from oidproxy.tokens.digest import shown
 from oidproxy.tokens.presented import Box, Form, Presented, Use
+from oidproxy.tokens.query import does_more
 from oidproxy.tokens.sealed import seal
 from oidproxy.tokens.trust import Refusal, admit, is_declared, may_send
 
@@ -105,6 +105,11 @@ class Closing:
             return
         if token.box is not None:
             _check_box(token.box, self._clock())
+            if self._admission(token.box.cloud, token.home) is None:
+                raise NotAdmitted(
+                    f"{token.box.cloud} does not admit users of {token.home} any more, so its services may "
+                    "do nothing for them."
+                )
         if token.home != cloud:
             admission = self._admission(cloud, token.home)
             if admission is None:
@@ -113,7 +118,7 @@ class Closing:
                     f"{token.home} to its admits."
                 )
             reads = may_send(admission, method) and not (
-                admission.read_only and _names_method(forward.route.target)
+                admission.read_only and does_more(forward.route.target.partition(b"?")[2])
             )
             if not reads:
                 raise NotAdmitted(
@@ -244,16 +249,6 @@ def _check_box(box: Box, now: float) -> None:
         raise TokenRefused("This token may be validated only.")
     if box.expires <= now:
         raise TokenRefused("The token has expired.")
-
-
-def _names_method(target: bytes) -> bool:
-    """Whether the query names another method than the request line.
-
-    Pecan's RestController, which bare metal, load balancers and DNS are made of, takes `_method` of a GET for
-    what to do: `GET …?_method=post` creates.
-    """
-    query = target.partition(b"?")[2].replace(b";", b"&")
-    return any(name == b"_method" for name, _ in parse_qsl(query, keep_blank_values=True))
 
 
 def _audience(route: Route, use: Use) -> Audience:

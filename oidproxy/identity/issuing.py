@@ -57,9 +57,15 @@ class Issuing:
         whole = await self._post(issue, head, write_head, for_keystone(issue.token, issue.route))
         token = _issued(whole)
         if token is None:
-            return Reply(whole.head.status, relayed(whole.head), whole.body)
+            return self._refused(issue, whole)
         sealed = subject_field(seal(token, issue.route.cloud, issue.bound))
-        return Reply(whole.head.status, relayed(whole.head, sealed), self._for_client(issue, token, whole))
+        fields = relayed(whole.head, issue.route, self._current.snapshot.registry, sealed)
+        return Reply(whole.head.status, fields, self._for_client(issue, token, whole))
+
+    def _refused(self, issue: Issue, whole: Whole) -> Reply:
+        """Keystone's answer where it gave no token."""
+        fields = relayed(whole.head, issue.route, self._current.snapshot.registry)
+        return Reply(whole.head.status, fields, whole.body)
 
     def _for_client(self, issue: Issue, token: str, whole: Whole) -> bytes:
         """The body with the client's own catalog. WebSSO answers with a page, which has none."""
@@ -83,18 +89,15 @@ class Issuing:
         whole = await self._post(issue, head, write_head, presented.token)
         token = _issued(whole)
         if token is None:
-            return Reply(whole.head.status, relayed(whole.head), whole.body)
+            return self._refused(issue, whole)
         new = self._learn(box.home, token, token_in(whole, box.home))
         self._check_project(issue, new.token)
         body = self._admitted(new, box)
+        registry = self._current.snapshot.registry
         if b"nocatalog" not in head.query:
-            registry, facade = self._current.snapshot.registry, issue.route.facade
-            body["catalog"] = catalogs.for_service(body, registry, box.cloud, facade)
-        return Reply(
-            whole.head.status,
-            relayed(whole.head, subject_field(self._closed(token, new, box))),
-            written(body),
-        )
+            body["catalog"] = catalogs.for_service(body, registry, box.cloud, issue.route.facade)
+        closed = subject_field(self._closed(token, new, box))
+        return Reply(whole.head.status, relayed(whole.head, issue.route, registry, closed), written(body))
 
     def _checked(self, issue: Issue, presented: Presented) -> Box:
         """Routing looked at all this; a box is worth a second look where it is turned into a token."""

@@ -41,7 +41,8 @@ class Revocation:
             write_head(NoBody(), token=asker.token, subject=subject.token),
             NoBody(),
         )
-        whole = await self._fetch(request, limit=self._current.snapshot.registry.limits.token_answer)
+        registry = self._current.snapshot.registry
+        whole = await self._fetch(request, limit=registry.limits.token_answer)
         if whole.head.status == 204:
             self._subjects.revoked(subject)
-        return Reply(whole.head.status, relayed(whole.head), whole.body)
+        return Reply(whole.head.status, relayed(whole.head, route, registry), whole.body)

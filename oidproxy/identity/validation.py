@@ -85,16 +85,17 @@ class Validation:
             NoBody(),
             from_service=self._memory.service(asker.key, self._clock()) is not None,
         )
-        limit = self._current.snapshot.registry.limits.token_answer
-        whole = await self._fetch(request, limit=limit)
+        registry = self._current.snapshot.registry
+        whole = await self._fetch(request, limit=registry.limits.token_answer)
         status, text = whole.head.status, subject_field(subject.text)
         if status == 401:
             self._memory.forget(asker.key)
         elif status == 404:
             self._memory.forget(subject.key)
         if status != 200 or head.method == "HEAD":
-            return Reply(status, relayed(whole.head, *([text] if status == 200 else [])), whole.body)
-        return Reply(200, relayed(whole.head, text), self._at_home(asked, head, whole))
+            more = [text] if status == 200 else []
+            return Reply(status, relayed(whole.head, route, registry, *more), whole.body)
+        return Reply(200, relayed(whole.head, route, registry, text), self._at_home(asked, head, whole))
 
     def _at_home(self, asked: Validate, head: RequestHead, whole: Whole) -> bytes:
         home, facade = asked.subject.home, asked.route.facade

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Mapping
 
+    from oidproxy.osc.questions import Explanation
+
 COLUMNS = ("Service", "Carrier", "Plan", "Clouds", "Token", "Error")
 
 
@@ -46,8 +48,15 @@ class ExplainScope(command.Lister):  # type: ignore[misc]
         text = canonical(parsed_args.text) if parsed_args.text else None
         told = self.app.client_manager.oidproxy.explain(text, parsed_args.method, parsed_args.path)
         if not told.services and told.decision:
-            self.log.warning("No service gets this request. The proxy's own decision: %s", told.decision)
+            self.log.warning(
+                "No service gets this request. The proxy's own decision: %s%s", told.decision, _reason(told)
+            )
         return COLUMNS, [_row(row) for row in told.services]
+
+
+def _reason(told: Explanation) -> str:
+    said = " ".join(str(part) for part in (told.status, told.error) if part is not None)
+    return f" ({said})" if said else ""
 
 
 def _row(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -20,7 +20,7 @@ from oidproxy.osc import sources
 HEADER = "X-Scope"
 
 
-def apply(connection: Any) -> None:  # noqa: ANN401 - an openstack.connection.Connection
+def apply(connection: Any) -> None:
     """Send the scope with every request of this connection. Raises ConfigException where it cannot be.
 
     A hook that ours displaced is called after it, since it may send requests itself.
@@ -42,8 +42,8 @@ def header_value(text: str) -> str:
     HTTP clients encode a header's text as latin-1 and keystoneauth takes bytes for ASCII, so the bytes of
     UTF-8 are passed in disguise: one character a byte. Raises ScopeError.
     """
-    from oidproxy.scope.canonical import canonical  # noqa: PLC0415 - a failure has to be `apply`'s
-    from oidproxy.scope.parse import parse  # noqa: PLC0415
+    from oidproxy.scope.canonical import canonical
+    from oidproxy.scope.parse import parse
 
     return canonical(parse(text)).encode().decode("latin-1")
 
@@ -58,7 +58,7 @@ def _text(config: Mapping[str, object]) -> str:
     return given.text
 
 
-def _displaced(region: Any) -> Iterator[str]:  # noqa: ANN401 - an openstack.config.cloud_region.CloudRegion
+def _displaced(region: Any) -> Iterator[str]:
     """The hooks that ours stands in for: the cloud's or its profile's own, and one named beside the scope."""
     config = _as_configured(region)
     hook = config.get("vendor_hook")
@@ -69,7 +69,7 @@ def _displaced(region: Any) -> Iterator[str]:  # noqa: ANN401 - an openstack.con
         yield str(section["vendor_hook"])
 
 
-def _as_configured(region: Any) -> Mapping[str, Any]:  # noqa: ANN401
+def _as_configured(region: Any) -> Mapping[str, Any]:
     """The cloud's configuration without what the command line and the plugin put over it."""
     section = region.config.get(sources.SECTION)
     merged: Mapping[str, Any] = region.config
@@ -84,7 +84,7 @@ def _as_configured(region: Any) -> Mapping[str, Any]:  # noqa: ANN401
     return configured
 
 
-def _call(hook: str, connection: Any) -> None:  # noqa: ANN401
+def _call(hook: str, connection: Any) -> None:
     """Call a displaced hook with the SDK's own tolerance (openstack.connection.Connection.__init__)."""
     try:
         EntryPoint(name="vendor_hook", value=hook, group="vendor_hook").load()(connection)
@@ -96,6 +96,6 @@ def _reason(error: Exception) -> str:
     """What to tell the user: for a scope error its line and caret."""
     if not isinstance(error, ScopeError):
         return str(error)
-    from oidproxy.scope.report import render  # noqa: PLC0415 - needed for a bad scope only
+    from oidproxy.scope.report import render
 
     return render(error)

@@ -50,9 +50,9 @@ def put_in_force(namespace: argparse.Namespace, given: sources.Given) -> None:
 def read(text: str) -> Scope:
     """A scope, as an argument's `type`. Raises ArgumentTypeError with the place of the error."""
     # Imported here: the grammar is of no use to the calls without a scope.
-    from oidproxy.errors import ScopeError  # noqa: PLC0415
-    from oidproxy.scope.parse import parse  # noqa: PLC0415
-    from oidproxy.scope.report import render  # noqa: PLC0415
+    from oidproxy.errors import ScopeError
+    from oidproxy.scope.parse import parse
+    from oidproxy.scope.report import render
 
     try:
         return parse(text)

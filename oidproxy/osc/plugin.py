@@ -50,9 +50,9 @@ def build_option_parser(parser: argparse.ArgumentParser) -> argparse.ArgumentPar
     return parser
 
 
-def make_client(instance: Any) -> Proxy:  # noqa: ANN401 - a ClientManager of whichever osc-lib is installed
+def make_client(instance: Any) -> Proxy:
     """The proxy that the client is configured to talk to."""
-    from oidproxy.osc.address import auth_url  # noqa: PLC0415
-    from oidproxy.osc.questions import Proxy  # noqa: PLC0415
+    from oidproxy.osc.address import auth_url
+    from oidproxy.osc.questions import Proxy
 
     return Proxy(instance.session, auth_url(instance.get_configuration()))

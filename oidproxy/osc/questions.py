@@ -21,12 +21,15 @@ class Explanation:
     """A row per service: service, carrier, plan, clouds, token, error; a later proxy may say more."""
     decision: str | None
     """What would be done with the one request in question."""
+    status: int | None = None
+    """With a refusal of that request: its HTTP status. Proxies of before say neither this nor why."""
+    error: str | None = None
 
 
 class Proxy:
     """The proxy behind an auth URL. Every question raises CommandError where it is not answered."""
 
-    def __init__(self, session: Any, auth_url: str) -> None:  # noqa: ANN401 - a keystoneauth1.session.Session
+    def __init__(self, session: Any, auth_url: str) -> None:
         self.root = address.root(auth_url)
         self._session = session
 
@@ -42,8 +45,10 @@ class Proxy:
         question = {"scope": scope, "method": method, "path": path}
         answer = self._answer("explain", {key: value for key, value in question.items() if value})
         request = answer.get("request")
-        decision = request.get("decision") if isinstance(request, Mapping) else None
-        return Explanation(self._rows(answer, "services"), decision)
+        told = request if isinstance(request, Mapping) else {}
+        return Explanation(
+            self._rows(answer, "services"), told.get("decision"), told.get("status"), told.get("error")
+        )
 
     def _rows(self, answer: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
         rows = answer.get(key)
@@ -57,7 +62,7 @@ class Proxy:
             raise self._not_a_proxy(f"{WELL_KNOWN} answered something else")
         return answer
 
-    def _ask(self, page: str, question: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
+    def _ask(self, page: str, question: Mapping[str, str]) -> Any:
         # Redirects are not followed: the token is for the configured address only.
         response = self._session.get(
             f"{self.root}{WELL_KNOWN}/{page}",
@@ -73,7 +78,7 @@ class Proxy:
         except ValueError:
             raise self._not_a_proxy(f"{WELL_KNOWN} answered no JSON") from None
 
-    def _refused(self, response: Any) -> CommandError:  # noqa: ANN401 - a requests.Response
+    def _refused(self, response: Any) -> CommandError:
         status = response.status_code
         if "X-Oidproxy-Error" not in response.headers:
             return self._not_a_proxy(f"HTTP {status}")
@@ -83,7 +88,7 @@ class Proxy:
         return CommandError(f"no oidproxy answers at {self.root} ({sign}); is the auth URL that of a proxy?")
 
 
-def _message(response: Any) -> str:  # noqa: ANN401
+def _message(response: Any) -> str:
     """The message of an error in OpenStack's shape."""
     try:
         return str(response.json()["error"]["message"])

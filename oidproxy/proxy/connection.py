@@ -7,10 +7,12 @@ complete. All times are kept by one coarse sweep over the connections (`sweep`),
 from __future__ import annotations
 
 import asyncio
+import select
 from typing import TYPE_CHECKING, cast
 
 from oidproxy.errors import Draining, OidproxyError, RequestTimedOut
 from oidproxy.http.body import BodyReader, body_reader
+from oidproxy.http.framing import UNTIL_CLOSE
 from oidproxy.http.parse import check_unfinished, find_head_end, request_head
 from oidproxy.proxy.dispatch import carry_out
 from oidproxy.proxy.exchange import Exchange
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from oidproxy.proxy.serving import Serving
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+EMPTY_LINE = b"\r\n"
+"""What some clients send behind a body. It is skipped before the next head (RFC 9112 section 2.2)."""
+
 LINGER_SECONDS = 2.0
 """How long a closing connection still reads and discards, so that the answer before the close is not lost to
 a reset (RFC 9112 section 9.6)."""
@@ -88,13 +93,12 @@ class Connection(asyncio.Protocol):
         if self._reader is not None and self._exchange is not None:
             self._feed(data)
             return
-        if not self._buffer:
+        if not self._buffer or self._buffer == EMPTY_LINE:
             self._waiting_since = self._touched
         self._buffer += data
         if self._exchange is None:
             self._next()
-        else:
-            self._regulate()
+        self._regulate()
 
     def eof_received(self) -> bool:
         """The client sends no more: it is taken to be gone; one that only half-closed looks the same (E7)."""
@@ -121,6 +125,9 @@ class Connection(asyncio.Protocol):
         self._stalled_since = None
         if self._exchange is not None:
             self._exchange.resume()
+        else:
+            self._waiting_since = self._loop.time()
+            self._loop.call_soon(self._next)
 
     # What an exchange calls.
 
@@ -142,6 +149,9 @@ class Connection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Send bytes of an answer."""
         if self._transport is not None and data:
+            if self._reader is not None:
+                # An early answer is on its way: its client may well have stopped to send.
+                self._touched = self._loop.time()
             self._transport.write(data)
 
     def hold(self) -> None:
@@ -166,7 +176,7 @@ class Connection(asyncio.Protocol):
         unread, self._reader = self._reader is not None, None
         self._held = False
         if not keep_alive or unread:
-            self.close()
+            self.close(sending=unread)
             return
         self._waiting_since = self._touched = self._loop.time()
         if self._buffer:
@@ -174,18 +184,20 @@ class Connection(asyncio.Protocol):
             self._loop.call_soon(self._next)
         self._regulate()
 
-    def close(self) -> None:
-        """Close, after the client had the chance to read what was sent."""
+    def close(self, *, sending: bool = False) -> None:
+        """Close, after the client had the chance to read what was sent; it may still be `sending` itself."""
         transport = self._transport
         if transport is None or self._closing_since is not None:
             return
         self._closing_since = self._loop.time()
+        self._stalled_bytes = self._unsent()
         self._buffer.clear()
         if transport.can_write_eof():
             transport.write_eof()
-            self._regulate()
-        else:
+        elif not sending:
             transport.close()
+        # Else it is TLS, which cannot be half-closed: the answer said that it is the last one.
+        self._regulate()
 
     def abort(self) -> None:
         """Close at once, so that the client can tell that its answer is cut short."""
@@ -196,18 +208,25 @@ class Connection(asyncio.Protocol):
         """Look after the times (rules D1-D3); called about twice a second."""
         limits = self._limits
         if self._closing_since is not None:
-            if now - self._closing_since > LINGER_SECONDS:
-                self.abort()
+            self._sweep_closing(now, limits, self._closing_since)
+        elif self._paused and self._hung_up():
+            self.abort()
         elif self._stalled_since is not None and now - self._stalled_since > limits.between_bytes:
             self._check_stall(now)
         elif self._exchange is None:
-            self._sweep_idle(now, limits)
+            if self._stalled_since is None:
+                self._sweep_idle(now, limits)
         elif self._reader is not None and not self._paused:
             self._sweep_body(now, limits, self._exchange)
 
     def drain(self) -> None:
-        """Close if nothing is under way; what is under way closes when it ends."""
-        if self._exchange is None:
+        """Close if nothing is under way; what is under way closes some time after its end.
+
+        A connection that was used or made a moment ago has the same grace as those that were idle before:
+        its next request may be on its way.
+        """
+        idle_for = self._loop.time() - self._waiting_since
+        if self._exchange is None and not self._buffer and idle_for >= self._limits.drain_grace:
             self.close()
 
     # Inside.
@@ -220,12 +239,15 @@ class Connection(asyncio.Protocol):
         """Begin the next request whose head is complete."""
         if self._exchange is not None or not self._buffer or not self.connected:
             return
+        if self._stalled_since is not None:
+            # Answers that nobody reads would gather here without bound.
+            return
         limits = self._limits
         end = find_head_end(self._buffer, self._scanned)
         if end < 0:
-            self._scanned = max(0, len(self._buffer) - 3)
+            begin, self._scanned = self._scanned, max(0, len(self._buffer) - 3)
             try:
-                check_unfinished(self._buffer, limits)
+                check_unfinished(self._buffer, limits, begin)
             except OidproxyError as error:
                 self._refuse(error)
             return
@@ -257,6 +279,8 @@ class Connection(asyncio.Protocol):
         """Answer a head that cannot be read, and close: where the next request begins is not known."""
         self._buffer.clear()
         self._exchange = exchange = Exchange(self, self.serving, None, None, carry_out)
+        # What the client sends behind such a head is read as the rest of it, and discarded.
+        self._reader = body_reader(UNTIL_CLOSE, self._limits)
         exchange.refuse(error)
 
     def _feed_buffered(self) -> None:
@@ -280,20 +304,23 @@ class Connection(asyncio.Protocol):
         if done:
             self._reader = None
             self._buffer += rest
-        for piece in pieces:
-            exchange.body(piece)
+        if pieces:
+            exchange.body(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         if done and self._exchange is exchange:
             exchange.body_end()
 
     def _regulate(self) -> None:
         """Pause or resume reading: while held, and while enough of the next requests is buffered."""
+        if not self._held and self._reader is not None and self._buffer:
+            self._feed_buffered()
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        if not self._held and self._reader is not None and self._buffer:
-            self._feed_buffered()
-        full = self._exchange is not None and len(self._buffer) > self._limits.buffer
-        pause = (self._held or full) and self._closing_since is None
+        waiting = self._exchange is not None or self._stalled_since is not None
+        full = waiting and len(self._buffer) > self._limits.buffer
+        # A body that is complete is held no more, or nobody would see that its client left.
+        held = self._held and self._reader is not None
+        pause = (held or full) and self._closing_since is None
         if pause and not self._paused:
             self._paused = True
             transport.pause_reading()
@@ -302,18 +329,38 @@ class Connection(asyncio.Protocol):
             transport.resume_reading()
 
     def _sweep_idle(self, now: float, limits: Limits) -> None:
-        if self._buffer:
+        if self._buffer and self._buffer != EMPTY_LINE:
             if now - self._waiting_since > limits.head:
                 self._refuse(RequestTimedOut(f"The request's head took longer than {limits.head:g} s."))
-        elif now - self._waiting_since > limits.client_keep_alive:
+        elif now - self._waiting_since > self._idle_at_most(limits):
             self.close()
+
+    def _idle_at_most(self, limits: Limits) -> float:
+        return limits.drain_grace if self.serving.closing else limits.client_keep_alive
+
+    def _sweep_closing(self, now: float, limits: Limits, since: float) -> None:
+        """Lingering begins when the last byte was sent; until then a client that reads is waited for."""
+        unsent = self._unsent()
+        if unsent < self._stalled_bytes:
+            self._stalled_bytes = unsent
+            self._closing_since = now
+        elif now - since > (limits.between_bytes if unsent else LINGER_SECONDS):
+            self._end_of_linger()
+
+    def _end_of_linger(self) -> None:
+        transport = self._transport
+        if transport is None or transport.can_write_eof():
+            self.abort()
+        elif not transport.is_closing():
+            transport.close()
+        # Else TLS says goodbye, for as long as the loop lets it.
 
     def _sweep_body(self, now: float, limits: Limits, exchange: Exchange) -> None:
         if now - self._touched > limits.body_idle:
             exchange.bad_body(
                 RequestTimedOut(f"No byte of the request's body came for {limits.body_idle:g} s.")
             )
-        elif exchange.too_slow(now, limits):
+        elif not exchange.answered and exchange.too_slow(now, limits):
             exchange.bad_body(
                 RequestTimedOut(f"The request's body came at less than {limits.body_rate} bytes a second.")
             )
@@ -326,6 +373,14 @@ class Connection(asyncio.Protocol):
             return
         self._stalled_since = now
         self._stalled_bytes = unsent
+
+    def _hung_up(self) -> bool:
+        """Whether the client closed: while reading is paused, the loop does not look (rule E7)."""
+        if self._transport is None or not self.connected:
+            return False
+        poll = select.poll()
+        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLRDHUP)
+        return bool(poll.poll(0))
 
     def _unsent(self) -> int:
         return self._transport.get_write_buffer_size() if self._transport is not None else 0

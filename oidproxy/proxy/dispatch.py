@@ -104,7 +104,7 @@ def _writer(exchange: Exchange, route: Route, *, service_token: str | None = Non
             peer_trusted=serving.trusts(peer),
             pseudonym=serving.pseudonym,
             request_id=exchange.account.request_id,
-            identity_encoding=may_rewrite(route.service_type, route.rest),
+            identity_encoding=may_rewrite(route.service_type, route.rest, abroad=route.home != route.cloud),
             via_depth=exchange.snapshot.registry.limits.via_depth,
         )
 

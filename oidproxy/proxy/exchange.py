@@ -56,6 +56,7 @@ class Exchange:
         "_continued",
         "_keep_alive",
         "_over",
+        "_paused",
         "_reading_for",
         "_ready_early",
         "_scanner",
@@ -103,6 +104,7 @@ class Exchange:
         self._scanner: Scanner | None = None
         self._chunked = False
         self._over = False
+        self._paused = False
         self._swept = 0.0
         self._reading_for = 0.0
 
@@ -146,10 +148,7 @@ class Exchange:
     def bad_body(self, error: OidproxyError) -> None:
         """The rest of the body cannot be had: the cloud must not take what came for the whole (rule A8)."""
         self._drop_call()
-        if self.answered:
-            self.connection.abort()
-        else:
-            self.refuse(error)
+        self.refuse(error)
 
     def lost(self) -> None:
         """The client is gone (rule E7)."""
@@ -159,16 +158,19 @@ class Exchange:
         self._drop_call()
         if self._task is not None:
             self._task.cancel()
-        self.account.lost = True
+        # After an error of ours it was not the client who left.
+        self.account.lost = self.account.error is None
         self.account.close()
 
     def pause(self) -> None:
         """The client reads slower than the cloud sends."""
+        self._paused = True
         if self._call is not None:
             self._call.pause()
 
     def resume(self) -> None:
         """The client caught up."""
+        self._paused = False
         if self._call is not None:
             self._call.resume()
 
@@ -204,6 +206,8 @@ class Exchange:
         if self.connection.body_unread:
             self.connection.hold()
         self._task = self.serving.spawn(self._guarded(work))
+        # Cancelled before its first step, the task never begins the work, which must be closed all the same.
+        self._task.add_done_callback(lambda _: work.close())
 
     def send(self, request: Request) -> None:
         """Start the call."""
@@ -213,6 +217,8 @@ class Exchange:
         if self._over:
             return
         self._call = call
+        if self._paused:
+            call.pause()
         if self._ready_early:
             self.ready()
 
@@ -221,10 +227,10 @@ class Exchange:
         if self._over:
             return
         self._drop_call()
+        self.account.error = error.code
         if self.answered:
             self.connection.abort()
             return
-        self.account.error = error.code
         close = not self._may_keep_alive()
         data = error_answer(error, request_id=self.account.request_id, head_only=self._head_only, close=close)
         self._answer_whole(error.status, data, close=close)
@@ -249,6 +255,7 @@ class Exchange:
             body, self._whole_body = self._whole_body, None
             self._call.send(body)
             self._call.finish()
+        self._swept = 0.0  # how long the cloud held the body is not its client's time
         if self.connection.body_unread:
             self._continue()
         self.connection.release()
@@ -279,25 +286,15 @@ class Exchange:
         """The answer is complete."""
         if self._over:
             return
-        if self._scanner is not None:
-            self._write_body(self._scanner.finish())
-            if self._scanner.learned and self.route is not None:
-                self.serving.learn(self.route.endpoint, self._scanner.learned)
-        if self._chunked and not self._head_only:
-            self.connection.write(LAST)
-        self._call = None
-        self._finish()
+        with self._refusing():
+            self._end()
 
     def failure(self, error: UpstreamError) -> None:
         """The call failed; after the head of the answer all that is left is to cut it short (rule A8)."""
         self._call = None
         if self._over:
             return
-        self.account.error = error.code
-        if self.answered:
-            self.connection.abort()
-        else:
-            self.refuse(error)
+        self.refuse(error)
 
     # Inside.
 
@@ -325,7 +322,7 @@ class Exchange:
             self.refuse(InternalError("The proxy failed; its log has more under this request's id."))
 
     def _continue(self) -> None:
-        if self.request.expects_continue and not self._continued:
+        if self.request.expects_continue and not self._continued and not self.answered:
             self.connection.ask_to_continue()
         self._continued = True
 
@@ -352,6 +349,16 @@ class Exchange:
             self.serving.identity.forget(self.token)
         extra = self.account.own_fields(rewritten.fields)
         self.connection.write(rewritten.head_bytes(extra, close=not self._keep_alive))
+
+    def _end(self) -> None:
+        if self._scanner is not None:
+            self._write_body(self._scanner.finish())
+            if self._scanner.learned and self.route is not None:
+                self.serving.learn(self.route.endpoint, self._scanner.learned)
+        if self._chunked and not self._head_only:
+            self.connection.write(LAST)
+        self._call = None
+        self._finish()
 
     def _write_body(self, data: bytes) -> None:
         if data:

@@ -51,20 +51,24 @@ class Listening:
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
         self._open: dict[_Key, asyncio.Server] = {}
+        self._contexts: dict[ListenerTls, ssl.SSLContext] = {}
 
     async def match(self, listeners: tuple[Listener, ...]) -> None:
         """Open what is new and close what is gone. Nothing is changed if one cannot be opened.
+
+        Certificates are read again, also of what stays: they are renewed under the same path.
 
         Raises:
             ConfigError: an address cannot be listened on, or a certificate cannot be read.
         """
         wanted = {(spot, listener.tls): listener for listener in listeners for spot in spots(listener)}
-        contexts = {tls: server_context(tls.cert, tls.key) for _, tls in wanted if tls is not None}
+        contexts = {tls: server_context(tls) for _, tls in wanted if tls is not None}
         opened: dict[_Key, asyncio.Server] = {}
         try:
             for key in wanted.keys() - self._open.keys():
                 spot, tls = key
-                opened[key] = await self._listen(spot, contexts[tls] if tls else None)
+                context = self._contexts.get(tls, contexts[tls]) if tls else None
+                opened[key] = await self._listen(spot, context)
         except ConfigError:
             for server in opened.values():
                 server.close()
@@ -72,6 +76,12 @@ class Listening:
         for key in self._open.keys() - wanted.keys():
             self._open.pop(key).close()
         self._open |= opened
+        for tls in contexts.keys() & self._contexts.keys():
+            # The servers that stay hold this context; its next handshakes show what it loads now.
+            _load(self._contexts[tls], tls)
+        self._contexts = contexts | {
+            tls: context for tls, context in self._contexts.items() if tls in contexts
+        }
 
     def close(self) -> None:
         """Accept no more."""
@@ -85,9 +95,17 @@ class Listening:
             sock = _bind(spot)
         except OSError as error:
             raise ConfigError(f"cannot listen on {spot}: {error.strerror or 'unknown address'}") from None
-        return await loop.create_server(
-            lambda: Connection(self._serving, spot.host, spot.port), sock=sock, ssl=context, backlog=BACKLOG
-        )
+        try:
+            return await loop.create_server(
+                lambda: Connection(self._serving, spot.host, spot.port),
+                sock=sock,
+                ssl=context,
+                backlog=BACKLOG,
+                ssl_handshake_timeout=self._serving.snapshot.registry.limits.head if context else None,
+            )
+        except OSError as error:
+            sock.close()
+            raise ConfigError(f"cannot listen on {spot}: {error.strerror}") from None
 
 
 def _bind(spot: Spot) -> socket.socket:
@@ -106,13 +124,19 @@ def _bind(spot: Spot) -> socket.socket:
     return sock
 
 
-def server_context(cert: str, key: str) -> ssl.SSLContext:
+def server_context(tls: ListenerTls) -> ssl.SSLContext:
     """TLS for clients, 1.2 or newer, from the paths of PEM files. Raises ConfigError if they will not do."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    try:
-        context.load_cert_chain(cert, key)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"cannot use the certificate {cert} with the key {key}: {error.strerror}") from None
+    _load(context, tls)
     return context
+
+
+def _load(context: ssl.SSLContext, tls: ListenerTls) -> None:
+    try:
+        context.load_cert_chain(tls.cert, tls.key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"cannot use the certificate {tls.cert} with the key {tls.key}: {error.strerror}"
+        ) from None

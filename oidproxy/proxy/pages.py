@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from oidproxy.errors import BadRequest, TokenRefused
@@ -90,7 +90,9 @@ async def _explanation(exchange: Exchange, answer: Answer) -> dict[str, Any]:
     limits = exchange.snapshot.registry.limits
     parsed = request_head(head, limits)
     whole = "path" not in answer.query
-    return explain(parsed, exchange.arrival, exchange.snapshot, exchange.serving.clock(), every_service=whole)
+    # The question names the service in its path, whatever service the port stands for that it came to.
+    arrival = replace(exchange.arrival, service_type=None)
+    return explain(parsed, arrival, exchange.snapshot, exchange.serving.clock(), every_service=whole)
 
 
 def _as_asked(asked: RequestHead, answer: Answer) -> bytes:

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,11 @@ class _Hand:
     number: int
     process: asyncio.subprocess.Process
     writer: asyncio.StreamWriter
+    serial: int
+    """Of the configuration that it was told last."""
     ready: bool = False
+    gone: bool = False
+    """It says nothing any more, and is told nothing."""
     acknowledged: asyncio.Queue[Reloaded] = field(default_factory=asyncio.Queue)
     counters: Samples = field(default_factory=dict)
 
@@ -81,9 +86,14 @@ class Parent:
         self._registry = registry
         self._announce = announce
         self._serial = 1
+        """Given last."""
+        self._served = 1
+        """The serial of what is served."""
         self._pseudonym = f"oidproxy-{os.urandom(6).hex()}"
         self._hands: dict[int, _Hand] = {}
         self._past: Samples = {}
+        self._seen = _mark(options.config)
+        """The file as it was read last."""
         self._failure = ""
         self._started = False
         self._stopping = asyncio.Event()
@@ -128,17 +138,18 @@ class Parent:
             ConfigError: why it was not taken.
         """
         async with self._reloading:
+            self._seen = _mark(self._options.config)
             registry = await asyncio.to_thread(load, self._options.config, previous=self._registry)
-            self._serial += 1
-            order = pack(Reload(registry, self._serial))
-            hands = list(self._hands.values())
-            for hand in hands:
-                hand.writer.write(order)
-            answers = [await self._acknowledgement(hand) for hand in hands]
-            for answer in answers:
-                if answer.error:
-                    raise ConfigError(answer.error)
-            self._registry = registry
+            error = await self._serve_all(registry)
+            if error:
+                # Some may have taken it.
+                await self._serve_all(self._registry)
+            else:
+                self._take(registry)
+            self._served = self._serial
+            self._tell_latecomers()
+            if error:
+                raise ConfigError(error)
         return f"reloaded {self._options.config}: {len(registry.clouds)} clouds"
 
     async def drain(self) -> None:
@@ -172,13 +183,17 @@ class Parent:
         loop = asyncio.get_running_loop()
         while not self._stopping.is_set():
             began = loop.time()
-            await self._one_life(number)
+            try:
+                await self._one_life(number)
+            except OSError as error:
+                _log.error("worker %d cannot be started: %s", number, error.strerror)
             if self._stopping.is_set() or (self._failure and not self._started):
                 return
             if loop.time() - began > STEADY_SECONDS:
                 pause = BACK_OFF_FIRST
             _log.error("worker %d ended by itself; it is started again in %g s", number, pause)
-            await asyncio.wait([asyncio.create_task(self._stopping.wait())], timeout=pause)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
             pause = min(pause * 2, BACK_OFF_LAST)
 
     async def _one_life(self, number: int) -> None:
@@ -192,17 +207,22 @@ class Parent:
                 pass_fds=(theirs.fileno(),),
             )
         reader, writer = await asyncio.open_connection(sock=ours)
-        hand = _Hand(number, process, writer)
+        hand = _Hand(number, process, writer, self._served)
         self._hands[number] = hand
         options = self._options
-        start = Start(self._registry, self._serial, self._pseudonym, options.access_log, options.workers)
+        start = Start(self._registry, self._served, self._pseudonym, options.access_log, options.workers)
         writer.write(pack(start))
+        if self._stopping.is_set():
+            writer.write(pack(Drain()))
         try:
             await self._hear(hand, reader)
+            hand.gone, hand.ready = True, False
+            # Whoever takes its place is started with what is served then.
+            hand.acknowledged.put_nowait(Reloaded(hand.serial))
             await process.wait()
         finally:
             self._hands.pop(number, None)
-            self._past = merged([self._past, hand.counters])
+            self._past = merged([self._past, _lasting(hand.counters)])
             writer.close()
 
     async def _hear(self, hand: _Hand, reader: asyncio.StreamReader) -> None:
@@ -222,20 +242,46 @@ class Parent:
             case _:
                 _log.error("worker %d sent %s, which is no report", hand.number, type(message).__name__)
 
+    async def _serve_all(self, registry: Registry) -> str:
+        """Have the workers that there are serve this; an empty text when all do, else what one said."""
+        self._serial += 1
+        order = pack(Reload(registry, self._serial))
+        hands = [hand for hand in self._hands.values() if not hand.gone]
+        for hand in hands:
+            hand.serial = self._serial
+            hand.writer.write(order)
+        answers = await asyncio.gather(*(self._acknowledgement(hand) for hand in hands))
+        return next((answer.error for answer in answers if answer.error), "")
+
+    def _tell_latecomers(self) -> None:
+        """A worker that began during a reload was started with what was served before."""
+        for hand in self._hands.values():
+            if hand.serial != self._served:
+                hand.serial = self._served
+                hand.writer.write(pack(Reload(self._registry, self._served)))
+
     async def _acknowledgement(self, hand: _Hand) -> Reloaded:
+        serial = hand.serial
         try:
-            return await asyncio.wait_for(hand.acknowledged.get(), ACKNOWLEDGE_SECONDS)
+            async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
+                # One that came too late for its own reload is no answer to this one.
+                while (answer := await hand.acknowledged.get()).serial != serial:
+                    pass
+                return answer
         except TimeoutError:
-            return Reloaded(self._serial, f"worker {hand.number} did not take the new configuration in time")
+            return Reloaded(serial, f"worker {hand.number} did not take the new configuration in time")
+
+    def _take(self, registry: Registry) -> None:
+        if registry.admin != self._registry.admin:
+            self._announce("oidproxy: the admin listener stays as it was until a restart")
+        self._registry = registry
 
     async def _watch(self) -> None:
         """Reload when the file changes (rule F2)."""
-        seen = _mark(self._options.config)
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             now = _mark(self._options.config)
-            if now is not None and now != seen:
-                seen = now
+            if now is not None and now != self._seen and not self._reloading.locked():
                 await self._reload_and_say()
 
     async def _reload_and_say(self) -> None:
@@ -252,7 +298,8 @@ class Parent:
             hand.writer.write(order)
         _, late = await asyncio.wait(keepers, timeout=limits.drain + limits.drain_grace + 5.0)
         for hand in list(self._hands.values()):
-            hand.process.kill()
+            with suppress(ProcessLookupError):
+                hand.process.kill()
         for task in late:
             task.cancel()
         await asyncio.gather(*keepers, return_exceptions=True)
@@ -266,6 +313,11 @@ def _places(registry: Registry) -> str:
         else f"{listener.host} ({len(listener.ports)} ports, beside {listener.cloud})"
         for listener in registry.listeners
     )
+
+
+def _lasting(samples: Samples) -> Samples:
+    """The counters of a worker that ended; its gauges told of what is no more."""
+    return {name: values for name, values in samples.items() if name.endswith("_total")}
 
 
 def _mark(path: Path) -> tuple[int, int, int] | None:

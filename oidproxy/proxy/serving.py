@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import itertools
+import logging
 import os
 import time
 from collections import OrderedDict
@@ -29,6 +30,8 @@ LINKS_KEPT = 1024
 """Link maps kept per worker; clients choose the facade's host, so they are bounded."""
 
 PEERS_KEPT = 1024
+
+_log = logging.getLogger("oidproxy.proxy")
 
 Place = tuple[Listener, str | None]
 """A listener and the service type that one of its ports stands for."""
@@ -56,6 +59,8 @@ class Serving:
         self.clock = clock
         self.pseudonym = pseudonym
         self.draining = False
+        self.closing = False
+        """The grace of draining is over: connections close when they are idle."""
         self.connections: set[Swept] = set()
         self.empty = asyncio.Event()
         """Set while there is no connection."""
@@ -146,7 +151,11 @@ class Serving:
         """Let every connection look after its times."""
         now = asyncio.get_running_loop().time()
         for connection in tuple(self.connections):
-            connection.sweep(now)
+            try:
+                connection.sweep(now)
+            except Exception:  # noqa: BLE001 - all the other connections have their times too
+                _log.exception("looking after a connection failed by a bug")
+                connection.abort()
 
 
 def _places(registry: Registry) -> dict[tuple[str, int], Place]:

@@ -10,6 +10,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -50,6 +51,9 @@ SWEEP_SECONDS = 0.5
 """How exact the client-side timeouts are."""
 
 REPORT_SECONDS = 1.0
+
+CUT_OFF_SECONDS = 1.0
+"""Within these the loop has told every connection of its end."""
 
 _log = logging.getLogger("oidproxy.proxy")
 
@@ -116,7 +120,15 @@ class Worker:
             await self._say(Reloaded(serial, str(error)))
             return
         self._serving.swap(snapshot)
+        self._reopen_log()
         await self._say(Reloaded(serial))
+
+    def _reopen_log(self) -> None:
+        """A log that was moved away (logrotate) is begun anew."""
+        try:
+            self._access.reopen()
+        except OSError as error:
+            _log.error("the access log cannot be opened anew, the old file goes on: %s", error.strerror)
 
     async def _drain(self) -> None:
         """Rule F1: go on accepting for a moment, with `Connection: close`, then finish what is under way."""
@@ -124,12 +136,18 @@ class Worker:
         self._serving.draining = True
         await asyncio.sleep(limits.drain_grace)
         self._listening.close()
+        self._serving.closing = True
         for connection in tuple(self._serving.connections):
             connection.drain()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._serving.empty.wait(), limits.drain)
+        await self._emptied(limits.drain)
         for connection in tuple(self._serving.connections):
             connection.abort()
+        # What was cut off is told in the access log.
+        await self._emptied(CUT_OFF_SECONDS)
+
+    async def _emptied(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._serving.empty.wait(), seconds)
 
     async def _sweep(self) -> None:
         while True:
@@ -158,8 +176,17 @@ async def _main(descriptor: int) -> None:
     reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=descriptor))
     message = await receive(reader)
     if isinstance(message, Start):
-        await Worker(message, reader, writer).run()
+        await _serve(message, reader, writer)
     writer.close()
+
+
+async def _serve(start: Start, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        worker = Worker(start, reader, writer)
+    except OSError as error:
+        writer.write(pack(Failed(f"cannot write the access log {start.access_log}: {error.strerror}")))
+        return
+    await worker.run()
 
 
 def main() -> None:
@@ -167,6 +194,9 @@ def main() -> None:
     # The parent decides when to stop: a Ctrl-C at the terminal reaches the whole process group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # Each client and each call needs a descriptor; systems give processes 1,024 unless they ask for more.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     logs = Logs(sys.stderr, os.environ.get("OIDPROXY_LOG_LEVEL", "WARNING"))
     # The first scope loads the grammar, which takes a quarter of a second: no request is to wait for that.
     parse("*")

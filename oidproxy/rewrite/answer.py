@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from oidproxy.errors import BadAnswer
 from oidproxy.http.fields import HOP_BY_HOP, SCOPE_PREFIXES
 from oidproxy.http.head import Chunked, Field, Framing, Length, NoBody, ResponseHead, UntilClose
+from oidproxy.rewrite.guard import GuardedLinks, GuardedScanner
 from oidproxy.rewrite.lines import join
 from oidproxy.rewrite.request import keeps_cookies, named_by_connection
 from oidproxy.rewrite.scanner import Scanner
@@ -32,6 +34,7 @@ _NONE: frozenset[bytes] = frozenset()
 _BODILESS = (NoBody(), Length(0))
 
 _URLS = frozenset({b"content-location", b"link", b"location", b"x-storage-url"})
+_CHARSET = re.compile(rb"charset(?!\s*=\s*\"?(?:utf-?8|us-ascii|iso-8859-1)\"?\s*(?:;|\Z))", re.IGNORECASE)
 _PARTIAL = 206
 _NOT_MODIFIED = 304
 
@@ -89,7 +92,10 @@ def answer(
     Raises:
         BadAnswer: the body would have to be rewritten, but is encoded (rule C8c).
     """
-    rules = _rules(head, route, links)
+    abroad = route.home != route.cloud
+    if links is not None and abroad:
+        links = GuardedLinks(links, route.endpoint)
+    rules = _rules_abroad(head, route) if abroad and links else _rules(head, route, links)
     bodiless = head.framing in _BODILESS
     if rules is not None and not bodiless and _encoded(head):
         raise BadAnswer(
@@ -101,6 +107,8 @@ def answer(
     if links is not None and not head.index.keys().isdisjoint(_URLS):
         fields = [_with_links(field, route, links) for field in fields]
     scanner = None if rules is None or links is None or bodiless else _scanner(links, rules, route)
+    if scanner is not None and abroad:
+        scanner = GuardedScanner(scanner)
     framing = head.framing if bodiless else _client_framing(head.framing, scanner, client_minor)
     return RewrittenAnswer(head.status, head.reason, tuple(fields), framing, scanner, client_minor)
 
@@ -144,6 +152,20 @@ def _rules(head: ResponseHead, route: Route, links: Links | None) -> RuleSet | N
     if not content_type.startswith(b"application/") or not content_type.endswith((b"json", b"json-home")):
         return None
     return keys_for(route.service_type, route.rest)
+
+
+def _rules_abroad(head: ResponseHead, route: Route) -> RuleSet | None:
+    """The same for a cloud that is not the token's home. Clients read JSON under any Content-Type.
+
+    Raises:
+        BadAnswer: it is JSON in characters that would hide its links.
+    """
+    rules = keys_for(route.service_type, route.rest, abroad=True)
+    if rules is not None and _CHARSET.search(head.index.get(b"content-type", b"")):
+        raise BadAnswer(
+            f"{route.cloud} sent an answer in an unusual character set.", cloud=route.cloud, sent=True
+        )
+    return rules
 
 
 def _encoded(head: ResponseHead) -> bool:

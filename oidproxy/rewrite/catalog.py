@@ -7,10 +7,8 @@ operator's choice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from oidproxy.rewrite.addresses import service_url, untagged
 from oidproxy.rewrite.entries import Entry, Services
@@ -20,9 +18,6 @@ if TYPE_CHECKING:
     from oidproxy.clouds.registry import Registry
     from oidproxy.routing.decision import Facade
     from oidproxy.scope.tree import Scope
-
-CatalogOf = Callable[[list[object], str], Sequence[object]]
-"""From the catalog that is there and the token's project id (empty for none) to the one to show."""
 
 
 def client_catalog(
@@ -65,34 +60,3 @@ def service_catalog(registry: Registry, cloud: str, project_id: str, facade: Fac
             entry = services.spelled(cloud, kind, spelled, endpoint.catalog_name)
             entry.offer(cloud, endpoint.region, url)
     return services.rendered()
-
-
-def rewrite_token_body(body: bytes, catalog_of: CatalogOf) -> bytes:
-    """A token answer, or one of `/v3/auth/catalog`, with another catalog; all the rest of it stays as it is.
-
-    A body without a catalog comes back unchanged.
-
-    Raises:
-        msgspec.DecodeError: the body is no such answer.
-    """
-    whole = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    if "token" not in whole:
-        return _with_catalog(whole, "", catalog_of) or body
-    token = msgspec.json.decode(whole["token"], type=dict[str, msgspec.Raw])
-    project = msgspec.json.decode(token.get("project", _NULL), type=_Project | None)
-    written = _with_catalog(token, project.id if project else "", catalog_of)
-    return body if written is None else msgspec.json.encode({**whole, "token": msgspec.Raw(written)})
-
-
-_NULL = msgspec.Raw(b"null")
-
-
-class _Project(msgspec.Struct, frozen=True):
-    id: str = ""
-
-
-def _with_catalog(holder: dict[str, msgspec.Raw], project_id: str, catalog_of: CatalogOf) -> bytes | None:
-    if "catalog" not in holder:
-        return None
-    catalog = catalog_of(msgspec.json.decode(holder["catalog"], type=list), project_id)
-    return msgspec.json.encode({**holder, "catalog": catalog})

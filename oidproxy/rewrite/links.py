@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 _ESCAPED = 6
 """Bytes that one character may take in a JSON string (`\\u002f`)."""
 
-_UNDECIDED = (-1, b"")
+UNDECIDED = (-1, b"")
+"""What `Links.match` says where more of the string is needed."""
+
 _LINK = re.compile(rb"<([^<>]*)>")
 _CHARACTER = re.compile(rb'\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt])|[^"\\]')
 _HALF_ESCAPE = re.compile(rb"(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z")
@@ -51,6 +53,18 @@ class Links:
     def taught(self, service_type: str, learned: Iterable[str]) -> Links:
         """The same, and further bases of a service."""
         return Links(self.bases.and_also(service_type, learned), self._facade)
+
+    def url_of(self, service_type: str) -> tuple[bytes, bytes]:
+        """The client's URL of a service of this cloud, and the same inside of a JSON string."""
+        url = self._facade.base(service_type).encode()
+        return url, _quoted(url)
+
+    def _share(self, other: Links) -> None:
+        """Be the same as another one."""
+        self.bases = other.bases
+        self._facade = other._facade
+        self._targets, self._quoted = other._targets, other._quoted
+        self._changes = other._changes
 
     def rewrite(self, url: bytes) -> bytes:
         """A whole URL; one that is not this cloud's comes back as it is."""
@@ -95,7 +109,7 @@ class Links:
         if b"\\" in head:
             return self._match_escaped(buffer, start)
         if end < 0 and start + len(head) == len(buffer) and self._may_begin(head):
-            return _UNDECIDED
+            return UNDECIDED
         found = self.bases.begins.match(head)
         return None if found is None else (start + found.end(), self._quoted[found[0]])
 
@@ -105,15 +119,15 @@ class Links:
     def _match_escaped(self, buffer: bytes, start: int) -> tuple[int, bytes] | None:
         """The same for a string with escapes, as some encoders write slashes."""
         head = buffer[start : start + (self.bases.longest + 1) * _ESCAPED]
-        text, ends = _unescaped(head)
+        text, ends = unescaped(head)
         cut = start + len(head) == len(buffer) and _HALF_ESCAPE.match(head, ends[-1]) is not None
         if cut and self._may_begin(text):
-            return _UNDECIDED
+            return UNDECIDED
         found = self.bases.begins.match(text)
         return None if found is None else (start + ends[found.end()], self._quoted[found[0]])
 
 
-def _unescaped(head: bytes) -> tuple[bytes, list[int]]:
+def unescaped(head: bytes) -> tuple[bytes, list[int]]:
     """The text of a string's beginning, and where in `head` each of its characters begins."""
     text = bytearray()
     ends = [0]

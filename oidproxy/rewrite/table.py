@@ -10,7 +10,7 @@ writes paths, too.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
@@ -104,19 +104,40 @@ TABLE: Mapping[str, Row] = MappingProxyType(
 
 _UNTOUCHED = frozenset({"object-store", "placement"})
 
+_OBJECTS = frozenset({"object-store"})
 
-def keys_for(service_type: str, rest: bytes) -> RuleSet | None:
+# What openstacksdk, gophercloud and the services' own clients follow from page to page. Of the image service
+# only lists have it: an image's keys are what its owner named them.
+_PAGES = ("next", "previous", "first", "links/*", "links/href", "*_links/*", "*_links/href")
+_IMAGES = Row(
+    RuleSet.of("next", "previous", "first"),
+    only=re.compile(rb"/v\d[^/]*/(?:images|tasks|metadefs/(?:.*/)?[a-z_]+)/*\Z"),
+)
+_GUARDED: Mapping[str, Row] = MappingProxyType(
+    {
+        name: replace(row, rules=RuleSet.of(*dict.fromkeys((*row.rules.paths, *_PAGES))))
+        for name, row in TABLE.items()
+    }
+    | {"image": _IMAGES}
+)
+_ANY = Row(RuleSet.of(*_PAGES))
+
+
+def keys_for(service_type: str, rest: bytes, *, abroad: bool = False) -> RuleSet | None:
     """Where the links of an answer are; None if it must not be touched.
 
-    `rest` is the path below the service, without query: `/v2.1/servers`.
+    `rest` is the path below the service, without query: `/v2.1/servers`. `abroad`, at a cloud that is not the
+    token's home, they are wherever a client may follow one.
     """
-    if service_type in _UNTOUCHED:
+    if service_type in (_OBJECTS if abroad else _UNTOUCHED):
         return None
     if b"%" in rest:
         # As the service will read it: %70ayload is a payload, too.
         rest = unquote_to_bytes(rest)
     if len(rest) < 12 and _VERSION_PATH.match(rest):
         return VERSION_DOCUMENT
+    if abroad:
+        return _GUARDED.get(service_type, _ANY)(rest)
     return _rules(service_type, rest)
 
 
@@ -127,9 +148,9 @@ def _rules(service_type: str, rest: bytes) -> RuleSet | None:
     return None if row is None else row(rest)
 
 
-def may_rewrite(service_type: str, rest: bytes) -> bool:
+def may_rewrite(service_type: str, rest: bytes, *, abroad: bool = False) -> bool:
     """Whether an answer may have to be rewritten, so that the cloud must not compress it (rule C8c).
 
     Of Keystone's answers nearly all: those with tokens and catalogs have no links, but have to be read, too.
     """
-    return service_type == "identity" or keys_for(service_type, rest) is not None
+    return service_type == "identity" or keys_for(service_type, rest, abroad=abroad) is not None

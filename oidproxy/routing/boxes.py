@@ -46,9 +46,11 @@ def check_call(box: Box, inbound: Inbound) -> None:
         NotAdmitted: the service does not make this call with its users' tokens.
     """
     check_handed_back(box, inbound)
-    place = inbound.place
+    place, head = inbound.place, inbound.head
     further = inbound.registry.foreign_calls
-    if not may_call(box.service, place.service_type, inbound.head.method, place.rest, options=further):
+    if not may_call(
+        box.service, place.service_type, head.method, place.rest, options=further, query=head.query
+    ):
         raise NotAdmitted(
             f"{box.service} of {box.cloud} may not make this call to {place.service_type} with the token of "
             "another cloud's user."
@@ -88,7 +90,7 @@ def _clouds(carriers: Carriers, service_type: str, inbound: Inbound) -> tuple[On
     bound = complete(carriers, service_type)
     if bound.expr is None:
         return (One(carriers.home),)
-    return members(plan_of(bound.expr, carriers.home, inbound.snapshot))
+    return members(plan_of(bound.expr, service_type, carriers.home, inbound.snapshot))
 
 
 def refuse_at_identity(token: Presented | None, inbound: Inbound) -> None:

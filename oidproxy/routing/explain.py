@@ -17,10 +17,13 @@ The value of `explain`, whose names and meanings stay (`null` where there is not
         "admitted": true,            whether that cloud admits users of the home at all
         "status": null,              with a refusal: its HTTP status …
         "error": null}],             … and what it says
-     "request": {"method": "GET", "path": "/image/v2/images", "decision": "forward", "target": "/v2/images"}}
-
-`request` stands there only for one request. Its decision is forward, issue, validate, revoke, answer, refuse,
-read-body or fan-out.
+     "request":                      only for one request:
+       {"method": "GET",
+        "path": "/image/v2/images",  as it was asked, without query
+        "decision": "forward",       forward, issue, validate, revoke, answer, refuse, read-body or fan-out
+        "target": "/v2/images",      what would be sent to the cloud
+        "status": null,              with a refusal: its HTTP status …
+        "error": null}}              … and what it says, also where no service is concerned
 """
 
 from __future__ import annotations
@@ -28,9 +31,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from oidproxy.clouds.plan import One, Plan, members
-from oidproxy.errors import OidproxyError, ScopeError
+from oidproxy.errors import NotSupported, OidproxyError, ScopeError
 from oidproxy.routing import inbound
-from oidproxy.routing.carriers import Bound, Carriers
+from oidproxy.routing.carriers import IDENTITY, Bound, Carriers
 from oidproxy.routing.completion import complete
 from oidproxy.routing.credentials import auth_token
 from oidproxy.routing.decide import decide, decide_body, decide_place
@@ -49,7 +52,7 @@ from oidproxy.routing.decision import (
 )
 from oidproxy.routing.forwarding import effective_scope
 from oidproxy.routing.paths import Place
-from oidproxy.routing.plans import plan_of
+from oidproxy.routing.plans import one_cloud, plan_of
 from oidproxy.routing.why import sent_as, written_plan
 from oidproxy.scope.canonical import canonical, canonical_expr
 from oidproxy.scope.report import render
@@ -75,7 +78,7 @@ def explain(
     every_service: bool = False,
     operator: bool = False,
 ) -> dict[str, Any]:
-    """What would be done with this request; or, for `every_service`, with a GET of each service's root.
+    """What would be done with this request; or, for `every_service`, with calls to each service.
 
     Without `operator` it shows what a user may know: the home and the clouds that admit it, and no addresses.
 
@@ -122,12 +125,22 @@ class _Telling:
         self.operator = operator
 
     def service(self, service_type: str) -> Row:
-        """A GET of a service's root."""
+        """The calls to a service."""
         asked = self.asked
         at = inbound.at_place(
             asked.head, asked.arrival, asked.snapshot, asked.now, Place(None, service_type, b"/")
         )
-        return self._row(service_type, decide_place(at, b""))
+        return self._row(service_type, self._below_root(service_type, decide_place(at, b"")))
+
+    def _below_root(self, service_type: str, decision: Decision) -> Decision:
+        """The root is a version document: of several clouds, one answers that, but no call behind it."""
+        route = _route(decision)
+        if route is not None and route.expr is not None and service_type != IDENTITY:
+            try:
+                one_cloud(route.expr, service_type, self.carriers.home, self.asked.snapshot)
+            except NotSupported as error:
+                return Refuse(error)
+        return decision
 
     def request(self, decision: Decision) -> list[Row]:
         """The service of one request; none where it is answered here."""
@@ -145,13 +158,10 @@ class _Telling:
     def _row(self, service_type: str, decision: Decision) -> Row:
         route = _route(decision)
         bound = complete(self.carriers, service_type) if route is None else Bound(route.expr, route.carrier)
-        row = self._bound(service_type, bound) | self._called(decision, route)
-        if isinstance(decision, Refuse):
-            row |= {"status": decision.error.status, "error": decision.error.message}
-        return row
+        return self._bound(service_type, bound) | self._called(decision, route) | _refusal(decision)
 
     def _bound(self, service_type: str, bound: Bound) -> Row:
-        plan = self._plan(bound)
+        plan = self._plan(service_type, bound)
         return {
             "service": service_type,
             "carrier": bound.carrier.value,
@@ -167,11 +177,11 @@ class _Telling:
             "error": None,
         }
 
-    def _plan(self, bound: Bound) -> Plan | None:
+    def _plan(self, service_type: str, bound: Bound) -> Plan | None:
         if bound.expr is None:
             return One(self.carriers.home)
         try:
-            return plan_of(bound.expr, self.carriers.home, self.asked.snapshot)
+            return plan_of(bound.expr, service_type, self.carriers.home, self.asked.snapshot)
         except OidproxyError:
             return None  # the decision is a refusal that says why
 
@@ -234,4 +244,12 @@ def _request(head: RequestHead, decision: Decision) -> dict[str, Any]:
         "path": head.path.decode("latin-1"),
         "decision": _NAMES.get(type(decision), type(decision).__name__.lower()),
         "target": None if route is None else route.target.decode("latin-1"),
-    }
+        "status": None,
+        "error": None,
+    } | _refusal(decision)
+
+
+def _refusal(decision: Decision) -> Row:
+    if not isinstance(decision, Refuse):
+        return {}
+    return {"status": decision.error.status, "error": decision.error.message}

@@ -40,13 +40,13 @@ def check_together(inbound: Inbound, carriers: Carriers, cloud: str) -> None:
         bound = carriers.binding(service_type)
         if bound is None or bound.expr is None:
             continue
-        for one in members(plan_of(bound.expr, carriers.home, inbound.snapshot)):
+        for one in members(plan_of(bound.expr, service_type, carriers.home, inbound.snapshot)):
             if not _share(inbound.registry, cloud, one.cloud, service_type):
                 raise BadRequest(
                     f"The scope binds {service_type} to {canonical_expr(bound.expr)}, but compute to "
                     f"{cloud}: a server needs the {service_type} of its own cloud. Leave {service_type} out "
-                    f"of the scope, then it follows compute. (If {cloud} and {one.cloud} do share it, their "
-                    "operator declares so with `shares`.)"
+                    f"of the scope, then it follows compute. (Where {cloud} does share it, its operator "
+                    "declares so with `shares`.)"
                 )
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oidproxy.clouds.plan import Crossed, One, Plan, members
-from oidproxy.clouds.resolve import resolve
 from oidproxy.errors import BadRequest, NotSupported, ScopeError
+from oidproxy.routing.carriers import IDENTITY
+from oidproxy.routing.scopes import meaning
 from oidproxy.scope.canonical import canonical_expr
-from oidproxy.scope.tree import AllOf, CloudName, Cross, Expr, FirstOf
+from oidproxy.scope.tree import AllOf, Binding, CloudName, Cross, Expr, FirstOf, Scope
 
 if TYPE_CHECKING:
     from oidproxy.routing.decision import Snapshot
@@ -26,9 +27,10 @@ class Several:
     crossed: bool
 
 
-def plan_of(expr: Expr, home: str, snapshot: Snapshot) -> Plan:
-    """The whole plan. Raises ScopeError."""
-    return resolve(expr, snapshot.registry, home=home)
+def plan_of(expr: Expr, service_type: str, home: str, snapshot: Snapshot) -> Plan:
+    """The whole plan of what this service is bound to. Raises ScopeError."""
+    bound = Scope((Binding(service_type, expr),))
+    return meaning(bound, service_type, expr, home, snapshot.registry)
 
 
 def one_cloud(expr: Expr, service_type: str, home: str, snapshot: Snapshot) -> One:
@@ -41,7 +43,7 @@ def one_cloud(expr: Expr, service_type: str, home: str, snapshot: Snapshot) -> O
     key = ("one", expr, home)
     found: One | Several | None = snapshot.memory.get(key)
     if found is None:
-        found = _one(plan_of(expr, home, snapshot), home, snapshot)
+        found = _one(plan_of(expr, service_type, home, snapshot), home, snapshot)
         snapshot.memory.put(key, found, len(canonical_expr(expr)))
     if isinstance(found, One):
         return found
@@ -49,11 +51,11 @@ def one_cloud(expr: Expr, service_type: str, home: str, snapshot: Snapshot) -> O
 
 
 def member(expr: Expr, cloud: str, home: str, snapshot: Snapshot) -> One | None:
-    """This cloud as the expression names it, or None where it does not. Raises ScopeError."""
+    """This cloud as what identity is bound to names it, or None where it does not. Raises ScopeError."""
     key = ("member", expr, cloud, home)
     found: One | None = snapshot.memory.get(key)
     if found is None:
-        found = _member(plan_of(expr, home, snapshot), cloud) or _NOBODY
+        found = _member(plan_of(expr, IDENTITY, home, snapshot), cloud) or _NOBODY
         snapshot.memory.put(key, found, len(canonical_expr(expr)))
     return None if found is _NOBODY else found
 
@@ -109,9 +111,9 @@ def _several(found: Several, expr: Expr, service_type: str) -> str:
 
 
 def _first_named(expr: Expr, preferred: tuple[str, ...], home: str, snapshot: Snapshot) -> One:
-    whole = plan_of(expr, home, snapshot)  # what stands behind `|` has to mean something too
+    whole = plan_of(expr, IDENTITY, home, snapshot)  # what stands behind `|` has to mean something too
     first = _first_alternative(expr, home, snapshot)
-    found = members(whole if first is expr else plan_of(first, home, snapshot))
+    found = members(whole if first is expr else plan_of(first, IDENTITY, home, snapshot))
     leftmost = _leftmost(first)
     if isinstance(leftmost, Cross):
         raise NotSupported("No cloud serves one identity across clouds (%).")
@@ -136,7 +138,7 @@ def _first_alternative(expr: Expr, home: str, snapshot: Snapshot) -> Expr:
 
 def _is_something(expr: Expr, home: str, snapshot: Snapshot) -> bool:
     try:
-        plan_of(expr, home, snapshot)
+        plan_of(expr, IDENTITY, home, snapshot)
     except ScopeError:
         return False
     return True

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from oidproxy.clouds.plan import One
 from oidproxy.errors import EndpointsUnknown, NotSupported
+from oidproxy.routing import versions
 from oidproxy.routing.carriers import IDENTITY, Bound, Carriers
 from oidproxy.routing.decision import Facade, Route
 from oidproxy.routing.plans import one_cloud
@@ -23,7 +24,10 @@ def serving_cloud(inbound: Inbound, bound: Bound, carriers: Carriers) -> One:
     """The cloud that serves the service of this request. Raises ScopeError, NotSupported."""
     if bound.expr is None:
         return One(carriers.home)
-    return one_cloud(bound.expr, inbound.place.service_type, carriers.home, inbound.snapshot)
+    service_type = inbound.place.service_type
+    if versions.are_asked(inbound.head.method, inbound.place.rest):
+        return versions.answering(bound.expr, service_type, carriers.home, inbound.snapshot)
+    return one_cloud(bound.expr, service_type, carriers.home, inbound.snapshot)
 
 
 def route(

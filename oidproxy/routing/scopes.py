@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 
 from oidproxy.clouds.resolve import resolve
 from oidproxy.errors import ScopeError
-from oidproxy.scope.canonical import canonical
+from oidproxy.scope.canonical import canonical, offsets_of
 from oidproxy.scope.limits import MOST_CANONICAL
-from oidproxy.scope.nearest import nearest
 from oidproxy.scope.parse import parse
-from oidproxy.scope.services import known
+from oidproxy.scope.services import known, nearest_service
 from oidproxy.scope.tag import from_segment, tag
 from oidproxy.scope.tree import EVERY_SERVICE, NO_SCOPE, Scope
 
 if TYPE_CHECKING:
+    from oidproxy.clouds.plan import Plan
     from oidproxy.clouds.registry import Registry
     from oidproxy.routing.decision import Snapshot
+    from oidproxy.scope.tree import Expr
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +76,41 @@ def tag_of(scope: Scope) -> str:
     return tag(scope) if scope.bindings else ""
 
 
+def meaning(scope: Scope, service: str, expr: Expr, home: str, registry: Registry) -> Plan:
+    """The plan of an expression to which a scope binds a service.
+
+    Raises ScopeError with its position in the canonical text of that scope: of several bindings, it shows
+    which one is meant.
+    """
+    try:
+        return resolve(expr, registry, home=home)
+    except ScopeError as error:
+        column = offsets_of(scope, service)[1] + error.column
+        raise ScopeError(
+            error.message, text=canonical(scope), column=column, suggestion=error.suggestion
+        ) from None
+
+
 def _checked(scope: Scope, snapshot: Snapshot) -> Scope:
     """All of it is looked up, not only what this request needs: a typing error shows at the first request."""
     registry = snapshot.registry
     for binding in scope.bindings:
-        _check_service(binding.service, registry)
-        resolve(binding.expr, registry, home=registry.local)
+        _check_service(binding.service, scope, registry)
+        meaning(scope, binding.service, binding.expr, registry.local, registry)
     return scope
 
 
-def _check_service(service: str, registry: Registry) -> None:
+def _check_service(service: str, scope: Scope, registry: Registry) -> None:
     if service == EVERY_SERVICE or service in registry.service_types or known(service):
         return
     if any(cloud.unlearned for cloud in registry.clouds.values()):
         return
-    suggestion = nearest(service, sorted(registry.service_types))
-    raise ScopeError(f"no cloud has a service {service!r}", suggestion=suggestion)
+    raise ScopeError(
+        f"no cloud has a service {service!r}",
+        text=canonical(scope),
+        column=offsets_of(scope, service)[0] + 1,
+        suggestion=nearest_service(service, sorted(registry.service_types)),
+    )
 
 
 def _measured(scope: Scope) -> Scope:

@@ -14,6 +14,7 @@ from oidproxy.scope.tree import (
     AllOf,
     AnyOf,
     Around,
+    Binding,
     CloudGlob,
     CloudName,
     Cross,
@@ -36,7 +37,7 @@ def canonical(scope: Scope) -> str:
     """The canonical text of a scope: sorted, brace-free, blanks only in quotes; empty if it binds nothing."""
     text = scope._canonical  # the memo of this very function
     if text is None:
-        text = ";".join(f"{_service(each.service)}:{canonical_expr(each.expr)}" for each in scope.bindings)
+        text = ";".join(map(_binding, scope.bindings))
         object.__setattr__(scope, "_canonical", text)
     return text
 
@@ -44,6 +45,20 @@ def canonical(scope: Scope) -> str:
 def canonical_expr(expr: Expr) -> str:
     """The canonical text of one expression."""
     return _WRITERS[type(expr)](expr)
+
+
+def offsets_of(scope: Scope, service: str) -> tuple[int, int]:
+    """Where the binding of a service begins in the canonical text of a scope, and where its clouds do.
+
+    Raises:
+        KeyError: the scope does not name this service.
+    """
+    start = 0
+    for binding in scope.bindings:
+        if binding.service == service:
+            return start, start + len(_service(service)) + 1
+        start += len(_binding(binding)) + 1
+    raise KeyError(service)
 
 
 def bounded_canonical(scope: Scope) -> str:
@@ -71,6 +86,10 @@ def written_duration(microseconds: int) -> str:
     if microseconds % 1000 == 0:
         return f"{microseconds // 1000}ms"
     return f"{microseconds}us"
+
+
+def _binding(binding: Binding) -> str:
+    return f"{_service(binding.service)}:{canonical_expr(binding.expr)}"
 
 
 def _service(service: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 def grammar() -> str:
     """The text of `scope.lark`."""
     # Costs as much as all else that `openstack` loads of us, so only where a grammar is wanted.
-    from importlib.resources import files  # noqa: PLC0415
+    from importlib.resources import files
 
     shipped = files("oidproxy").joinpath("_grammar", "scope.lark")
     if shipped.is_file():

@@ -42,7 +42,7 @@ def _read(text: str) -> Scope:
 
 def _written(text: str) -> list[Written]:
     # Imported with the first scope: they bring lark, and the openstackclient plugin is loaded on every call.
-    from oidproxy.scope import json_form, syntax  # noqa: PLC0415
+    from oidproxy.scope import json_form, syntax
 
     if json_form.is_json(text):
         return json_form.read_bindings(text)

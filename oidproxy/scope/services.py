@@ -8,12 +8,13 @@ package os-service-types carries. It is imported with the first scope: this modu
 from __future__ import annotations
 
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from oidproxy.scope.nearest import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 def official(name: str) -> str:
@@ -29,14 +30,14 @@ def known(name: str) -> bool:
     return official(name) in _types()
 
 
-def nearest_service(name: str) -> str | None:
-    """The known project, type or alias whose spelling is nearest to `name`."""
-    return nearest(name, _types())
+def nearest_service(name: str, also: Iterable[str] = ()) -> str | None:
+    """The known project, type or alias, or the one of `also`, whose spelling is nearest to `name`."""
+    return nearest(name, chain(also, _types()))
 
 
 @cache
 def _types() -> Mapping[str, str]:
-    from os_service_types import ServiceTypes  # noqa: PLC0415 - only when there is a scope
+    from os_service_types import ServiceTypes
 
     authority = ServiceTypes()
     types = {project: data["service_type"] for project, data in authority.primary_service_by_project.items()}

@@ -80,7 +80,7 @@ class Driver:
             outcome, error = None, None
             try:
                 outcome = await self._perform(step, incoming)
-            except Exception as failure:  # noqa: BLE001
+            except Exception as failure:  # noqa: BLE001 - whatever fails in a step is raised inside its procedure
                 error = failure
 
     def _perform(self, step: Step, incoming: Incoming | None) -> Awaitable[Any]:

@@ -87,7 +87,7 @@ class Answer:
     """By lower-case name."""
     body: bytes = field(repr=False)
 
-    def json(self) -> Any:  # noqa: ANN401
+    def json(self) -> Any:
         """The body's document; ValueError when it is none."""
         return msgspec.json.decode(self.body)
 

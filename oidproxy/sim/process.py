@@ -96,7 +96,7 @@ def start(settings: CloudSettings) -> CloudProcess:
     log = settings.data / "sim.log"
     environment = {**os.environ, PASSWORD_VARIABLE: settings.password}
     with log.open("wb") as stderr:
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-c", COMMAND, "sim", *arguments(settings)],
             stdin=subprocess.DEVNULL,
             stdout=stderr,

@@ -40,7 +40,7 @@ def run(settings: CloudSettings) -> int:
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
-        import uvloop  # noqa: PLC0415
+        import uvloop  # noqa: PLC0415 - used if it is there
     except ImportError:
         return None
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
@@ -51,7 +51,7 @@ def sources_of(settings: CloudSettings) -> Sources:
     """The clock, and randomness: the system's, or of a seed (another one for each cloud)."""
     if settings.seed is None:
         return Sources(time.time, random.SystemRandom())
-    return Sources(time.time, random.Random(f"{settings.seed}/{settings.name}"))  # noqa: S311
+    return Sources(time.time, random.Random(f"{settings.seed}/{settings.name}"))  # noqa: S311 - asked for by --seed: repeatable, not secret
 
 
 async def _serve(settings: CloudSettings) -> None:

@@ -12,7 +12,7 @@ from oidproxy.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PASSWORD_VARIABLE = "OIDPROXY_SIM_PASSWORD"  # noqa: S105
+PASSWORD_VARIABLE = "OIDPROXY_SIM_PASSWORD"  # noqa: S105 - the name of a variable
 """The environment variable that a cloud's password is passed in: command lines are public."""
 PORTS: Mapping[str, int] = MappingProxyType(
     {

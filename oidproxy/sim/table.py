@@ -54,7 +54,7 @@ class Table:
         """Every resource with these values."""
         return [row for row in self if all(row.get(key) == value for key, value in equal.items())]
 
-    def change(self, identity: str, **values: Any) -> Document:  # noqa: ANN401
+    def change(self, identity: str, **values: Any) -> Document:
         """Replace some values of a resource."""
         return self.add({**self.get(identity), **values})
 

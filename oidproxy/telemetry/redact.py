@@ -102,14 +102,6 @@ def json_value(value: object) -> object:
     return _value(value, "", 0)
 
 
-def json_text(body: bytes) -> str:
-    """A body of JSON; one that is none is named by its size only."""
-    try:
-        return json.dumps(json_value(json.loads(body)))
-    except (ValueError, RecursionError):
-        return f"<{len(body)} bytes that are no JSON>"
-
-
 def _path(path: str) -> str:
     if not _SUSPECT.search(path):
         return path
@@ -130,7 +122,7 @@ def _segment(segments: list[str], place: int, *, scope: bool) -> str:
 
 
 def _query(query: str) -> str:
-    if "=" in query and not _SUSPECT.search(query) and not _SUSPECT_QUERY.search(query):
+    if "=" in query and not any(hint.search(query) for hint in (_SUSPECT, _SUSPECT_QUERY, _USER_INFO)):
         return query
     return re.sub(r"[^&;]+", lambda found: _parameter(found[0]), query)
 
@@ -138,10 +130,14 @@ def _query(query: str) -> str:
 def _parameter(parameter: str) -> str:
     name, equals, value = parameter.partition("=")
     named, plain = unquote_plus(name), unquote_plus(value)
-    if _TOKEN.search(named) or _OPAQUE.match(named):
+    if _TOKEN.search(named) or _OPAQUE.match(named) or _USER_INFO.search(named):
         return digest(parameter)
     secret = (
-        _SECRET_QUERY.search(named) or _NESTED.search(plain) or _TOKEN.search(plain) or _OPAQUE.match(plain)
+        _SECRET_QUERY.search(named)
+        or _NESTED.search(plain)
+        or _TOKEN.search(plain)
+        or _OPAQUE.match(plain)
+        or _USER_INFO.search(plain)
     )
     return name + equals + digest(value) if value and secret else parameter
 

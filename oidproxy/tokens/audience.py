@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from oidproxy.tokens.query import does_more
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -171,8 +173,15 @@ def may_call(
     method: str,
     rest: bytes,
     options: frozenset[str] = frozenset(),
+    *,
+    query: bytes = b"",
 ) -> bool:
-    """Whether a box made for `audience_service` may make this call (official types; `rest` without query)."""
+    """Whether a box made for `audience_service` may make this call.
+
+    Services are official types; `rest` is the path below the service, `query` what follows its `?`.
+    """
+    if does_more(query):
+        return False
     rows = _TABLE.get((audience_service, service_type), ())
     live = [row for row in rows if not row.option or row.option in options]
     if live and method == "GET" and _VERSIONS.fullmatch(rest):

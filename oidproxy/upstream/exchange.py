@@ -133,6 +133,7 @@ class Exchange:
             raise ValueError("fewer body bytes than the Content-Length of the request")
         if self._chunked:
             connection.write_body((LAST,))
+            self.body_begun = True
         self.sent_whole = True
         connection.touch()
 
@@ -202,7 +203,7 @@ class Exchange:
         if self.request.first_byte is not None:
             return self.request.first_byte
         # An image is answered when its store has it, long after its last byte was sent.
-        image = self.request.endpoint.service_type == "image"
+        image = self.request.endpoint.service_type == "image" and self.sent_whole
         return limits.image_first_byte if image else limits.first_byte
 
     def out_of_patience(self, limits: Limits) -> UpstreamError:

@@ -67,6 +67,36 @@ def test_a_refusal_is_an_answer(config, capsys):
     assert "image: 501 The scope binds image to @far, which means 2 clouds" in out
 
 
+def test_a_path_that_is_refused_is_told_with_the_reason(config, capsys):
+    assert run_explain("image:cloud-2", config, "GET", "/nope/v2.1/servers", False) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == "does   refuse"
+    assert lines[-1].startswith("404 No service is served under this path.")
+    assert run_explain("image:cloud-2", config, "GET", "/nope/v2.1/servers", True) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert (made["services"], made["request"]["status"]) == ([], 404)
+    assert made["request"]["error"] == lines[-1].removeprefix("404 ")
+
+
+def test_a_path_without_its_slash_is_refused_by_the_name_of_the_option(config, capsys):
+    command = ["scope", "explain", "image:cloud-2", "--config", config, "--path", "compute"]
+    assert main(command) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("oidproxy scope explain: --path ")
+    assert "begins with a slash" in captured.err
+
+
+def test_a_wrong_scope_is_shown_with_the_service_it_is_bound_to(config, capsys):
+    assert main(["scope", "explain", "nova:cloud-2;glance:cloud-99", "--config", config]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "oidproxy scope explain: line 1, column 23: no cloud is called 'cloud-99'",
+        "  compute:cloud-2;image:cloud-99",
+        "                        ^",
+        "did you mean: cloud-1",
+    ]
+
+
 def test_a_scope_under_which_nobody_can_log_in_is_told_as_such(config, capsys):
     assert run_explain("identity:@far", config, "POST", "/identity/v3/auth/tokens", True) == 0
     made = json.loads(capsys.readouterr().out)

@@ -121,6 +121,15 @@ def test_explain_hands_its_arguments_on(explained):
     ]
 
 
+def test_explain_refuses_a_method_without_a_path(explained, capsys):
+    assert _run(capsys, "explain", "paris", "--config", "c", "--method", "POST") == (
+        2,
+        "",
+        "oidproxy scope explain: --method explains one request, so it needs --path\n",
+    )
+    assert explained == []
+
+
 def test_an_error_of_the_configuration_is_not_one_of_the_scope(monkeypatch, capsys):
     module = types.ModuleType("oidproxy.cli.explain")
 

@@ -122,7 +122,7 @@ def test_the_childs_environment():
         "OS_TOKEN": "x",
         "https_proxy": "x",
         "REQUESTS_CA_BUNDLE": "x",
-        "NETRC": "/root/.netrc",
+        "NETRC": "/nowhere/.netrc",
     }
     assert asked.environment(own) == {"PATH": "/bin", "NETRC": "/dev/null"}
 

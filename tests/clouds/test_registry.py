@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from oidproxy.clouds.resolve import resolve
 from oidproxy.scope.tree import CloudGlob, CloudName, Group
+from tests.clouds.instructions import instructions
 
 
 def registry_of(loaded, count):
@@ -29,25 +28,6 @@ def sizes(tmp_path_factory):
         return read(path, environ={})
 
     return registry_of(loaded, 10), registry_of(loaded, 2000)
-
-
-def instructions(call):
-    """How many bytecode instructions `call` executes."""
-    count = 0
-
-    def trace(frame, event, argument):
-        nonlocal count
-        frame.f_trace_opcodes = True
-        count += event == "opcode"
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    finally:
-        sys.settrace(before)
-    return count
 
 
 LOOKUPS = {

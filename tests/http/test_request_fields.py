@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from oidproxy.clouds.limits import Limits
@@ -352,3 +354,21 @@ def test_limits_are_the_configured_ones():
     for limits in (Limits(fields=1), Limits(field=10), Limits(request_head=60)):
         with pytest.raises(FieldsTooLarge):
             request_head(head_bytes("Accept: */*"), limits)
+
+
+@pytest.mark.parametrize("cut", range(17, 24))
+def test_a_bare_line_feed_is_found_wherever_the_last_look_ended(cut):
+    good, bad = b"GET / HTTP/1.1\r\nHost: p\r\nA: b", b"GET / HTTP/1.1\r\nHost:\np\r\nA: b"
+    check_unfinished(good, LIMITS, max(0, cut - 3))
+    with pytest.raises(BadRequest):
+        check_unfinished(bad, LIMITS, max(0, cut - 3))
+
+
+def test_a_head_that_comes_byte_by_byte_costs_no_more_than_its_length():
+    head = bytearray(b"GET / HTTP/1.1\r\nHost: p\r\n")
+    began = time.process_time()
+    for _ in range(60_000):
+        start = max(0, len(head) - 3)
+        head += b"a"
+        check_unfinished(head, LIMITS, start)
+    assert time.process_time() - began < 3.0

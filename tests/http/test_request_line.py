@@ -225,6 +225,10 @@ def test_b6_targets_that_two_readers_could_read_differently_are_400(target):
         "/s/keystone:cloud-1;glance:(a&b)/identity",
         "/a'\"<>^`{|}",
         "/%2e%2e%2e",
+        # An encoded backslash is a character of a name, as that of an object may hold one.
+        "/v1/AUTH_a/c/o%5Co",
+        "/v1/AUTH_a/c/o%5co",
+        "/a/..%5C..%5cb",
         "/v2/%25%32%65",
         "/a?b#".rstrip("#"),
     ],

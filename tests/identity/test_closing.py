@@ -270,6 +270,15 @@ async def test_a_reload_that_admits_nobody_any_more_holds_at_once(world, keyston
     assert len(keystones.asked) == 1
 
 
+async def test_a_cloud_that_admits_nobody_any_more_does_nothing_for_whom_it_had_admitted(world, keystones):
+    held = KEYRING.close(box(keystones.issue("cloud-1"), service="compute"))
+    assert (await world.later("image", "cloud-1", held, at="cloud-2")).token
+    world.identity.swap(Snapshot(registry({**ADMITS, "cloud-2": {}}), KEYRING, 1))
+    assert world.now("image", "cloud-1", held, at="cloud-2") is None
+    with pytest.raises(NotAdmitted):
+        await world.later("image", "cloud-1", held, at="cloud-2")
+
+
 async def test_a_reload_with_another_key_closes_under_it(world, keystones):
     token = keystones.issue("cloud-1")
     before = await world.closed(token)

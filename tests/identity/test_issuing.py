@@ -60,6 +60,26 @@ async def test_fields_of_one_connection_and_our_own_are_not_relayed(world, keyst
     assert {name.lower() for name, _ in reply.fields} == {b"content-type", b"vary", b"x-subject-token"}
 
 
+async def test_a_redirect_of_keystone_stays_at_the_proxy(world, keystones):
+    """For `/v3//auth/tokens`; past the proxy the client would get a token that nobody sealed."""
+    keystones.instead.append((308, {"Location": "http://127.0.1.1:5000/v3/auth/tokens"}, b""))
+    reply = await world.issue(PASSWORD)
+    assert (reply.status, field_of(reply, "Location")) == (
+        308,
+        "http://127.0.0.1:8888/identity/v3/auth/tokens",
+    )
+    keystones.instead.append((302, {"Location": "https://idp.example/login"}, b""))
+    assert field_of(await world.issue(PASSWORD), "Location") == "https://idp.example/login"
+
+
+async def test_a_keystones_session_is_told_to_its_own_users_only(world, keystones):
+    for at, told in (("cloud-1", "s=1"), ("cloud-2", None), (None, None)):
+        keystones.instead.append((401, {"Set-Cookie": "s=1", "Alt-Svc": "h2"}, b""))
+        reply = await world.issue(PASSWORD, at=at)
+        assert field_of(reply, "Set-Cookie") == told
+        assert field_of(reply, "Alt-Svc") is None
+
+
 JSON = {"Content-Type": "application/json"}
 
 

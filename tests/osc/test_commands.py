@@ -170,6 +170,14 @@ def test_explain_a_request_that_no_service_gets(client, proxy):
     assert "No service gets this request. The proxy's own decision: refuse" in done.stderr
 
 
+def test_explain_a_request_that_is_refused_says_why(client, proxy):
+    request = {"decision": "refuse", "status": 404, "error": "No service is served there.", "more": "later"}
+    refused = {"scope": "", "services": [], "request": request}
+    proxy.pages["/.well-known/oidproxy/explain"] = (200, {}, refused)
+    done = client.openstack("scope", "explain", "--path", "/nonsense")
+    assert "own decision: refuse (404 No service is served there.)" in done.stderr
+
+
 def test_explain_a_method_needs_a_path(client, proxy):
     done = client.openstack("scope", "explain", "--method", "POST")
     assert done.returncode == 1

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
+import pytest
+
+from oidproxy.proxy.pages import page
+from tests.routing.world import NOW, ask, at, at_gateway, head, sealed, snapshot
 from tests.wire.rig import rig
 
 
@@ -41,6 +46,37 @@ async def test_what_shows_clouds_needs_a_token(tmp_path):
             head, body = await get(proxy, page)
             assert head.split()[1] == b"401"
             assert b"cloud-1" not in body
+
+
+async def explained(arrival, query, **carried):
+    """What the page answers at this listener, to a user whose token is good."""
+
+    async def subject(token):
+        return token
+
+    request = head(target=f"/.well-known/oidproxy/explain?{query}", token=sealed(), **carried)
+    known = snapshot()
+    serving = SimpleNamespace(identity=SimpleNamespace(subject=subject), clock=lambda: NOW)
+    exchange = SimpleNamespace(request=request, arrival=arrival, snapshot=known, serving=serving)
+    answer = await page(exchange, ask(request, arrival, known))
+    assert answer.status == 200
+    return json.loads(answer.body)
+
+
+@pytest.mark.parametrize("port", ["identity", "image", "compute"])
+async def test_a_path_in_question_is_read_as_at_a_gateway_on_every_port(port):
+    query = "method=POST&path=/compute/v2.1/servers"
+    told = await explained(at("cloud-1", port), query)
+    assert [row["service"] for row in told["services"]] == ["compute"]
+    assert (told["request"]["decision"], told["request"]["target"]) == ("forward", "/v2.1/servers")
+    assert told == await explained(at_gateway(), query)
+    nothing = await explained(at("cloud-1", port), "path=/v3/projects")
+    assert (nothing["services"], nothing["request"]["status"]) == ([], 404)
+
+
+async def test_a_question_keeps_the_scope_and_the_cloud_of_where_it_is_asked():
+    told = await explained(at("cloud-2", "identity"), "path=/image/v2/images", scope="image:cloud-1")
+    assert (told["services"][0]["cloud"], told["services"][0]["carrier"]) == ("cloud-1", "header")
 
 
 async def test_an_answer_says_why_when_it_is_asked(tmp_path):

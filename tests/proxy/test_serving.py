@@ -74,3 +74,25 @@ async def test_links_of_a_service_that_knows_itself_under_another_url_are_learne
         await peer.send(b"GET /compute/v2.1/servers HTTP/1.1\r\nHost: proxy:8888\r\n\r\n")
         await peer.head()
         assert b'"http://proxy:8888/compute/v2.1/servers?marker=x"' in await peer.until(b"0\r\n\r\n")
+
+
+async def test_a_connection_that_fails_to_be_swept_is_cut_off_and_takes_no_other_with_it(tmp_path, caplog):
+    class Broken:
+        aborted = False
+
+        def sweep(self, now: float) -> None:
+            raise ValueError("a bug")
+
+        def drain(self) -> None:
+            pass
+
+        def abort(self) -> None:
+            self.aborted = True
+
+    async with rig(tmp_path, more="limits: {head: 200ms}\n") as proxy:
+        broken = Broken()
+        proxy.serving.admit(broken)
+        assert (await proxy.ask(b"GET ")).startswith(b"HTTP/1.1 408 ")
+        proxy.serving.dismiss(broken)
+        assert broken.aborted
+    assert "failed by a bug" in caplog.text

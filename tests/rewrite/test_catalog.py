@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-import msgspec
-import pytest
-
 from oidproxy.clouds.registry import Listener, Origin
-from oidproxy.rewrite.catalog import client_catalog, rewrite_token_body, service_catalog
+from oidproxy.rewrite.catalog import client_catalog, service_catalog
 from oidproxy.scope.parse import parse
 from oidproxy.scope.tag import untag
 from oidproxy.scope.tree import NO_SCOPE
@@ -420,60 +416,6 @@ class TestForServices:
         found = urls(self.shown(facade=replace(beside_facade(2, port=5000), listener=both)), "RegionTwo")
         assert found["identity"] == "http://127.0.2.2:5000/v3"
         assert found["image"] == "http://127.0.2.2:8888/image"
-
-
-TOKEN = {
-    "token": {
-        "user": {"name": "é", "id": "1"},
-        "project": {"id": "p1", "name": "x"},
-        "catalog": CATALOG,
-        "expires_at": "2030-01-01T00:00:00.000000Z",
-    }
-}
-
-
-class TestBodies:
-    def rewritten(self, body, catalog=()):
-        asked = []
-
-        def catalog_of(there, project):
-            asked.append((there, project))
-            return list(catalog)
-
-        return rewrite_token_body(body, catalog_of), asked
-
-    def test_a_token_body_gets_the_new_catalog_and_keeps_the_rest(self):
-        result, asked = self.rewritten(json.dumps(TOKEN).encode(), [{"type": "x"}])
-        assert json.loads(result) == {"token": {**TOKEN["token"], "catalog": [{"type": "x"}]}}
-        assert asked == [(CATALOG, "p1")]
-
-    def test_what_it_keeps_it_keeps_byte_for_byte(self):
-        body = b'{"token": {"n": 1.50, "big": 123456789012345678901234567890, "catalog": [], "e": "\\u00e9"}}'
-        assert (
-            self.rewritten(body)[0]
-            == b'{"token":{"n":1.50,"big":123456789012345678901234567890,"catalog":[],"e":"\\u00e9"}}'
-        )
-
-    def test_a_catalog_answer_too(self):
-        body = json.dumps({"catalog": CATALOG, "links": {"self": "x"}}).encode()
-        result, asked = self.rewritten(body)
-        assert json.loads(result) == {"catalog": [], "links": {"self": "x"}}
-        assert asked == [(CATALOG, "")]
-
-    @pytest.mark.parametrize("body", [b'{ "token": {"user": 1} }', b'{"error": {"code": 401}}', b"{}"])
-    def test_without_a_catalog_it_stays_as_it_is(self, body):
-        assert self.rewritten(body) == (body, [])
-
-    @pytest.mark.parametrize(
-        "body", [b"", b"[]", b"{", b'{"token": 7}', b'{"token": {"catalog": 7}}', b'{"catalog": {}}']
-    )
-    def test_junk_is_refused(self, body):
-        with pytest.raises(msgspec.DecodeError):
-            self.rewritten(body)
-
-    def test_a_domain_scoped_token_has_no_project(self):
-        body = json.dumps({"token": {"domain": {"id": "d"}, "catalog": [], "project": None}}).encode()
-        assert self.rewritten(body)[1] == [([], "")]
 
 
 def test_no_url_of_any_catalog_leaves_the_proxy():

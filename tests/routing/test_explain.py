@@ -134,6 +134,8 @@ def test_one_request_is_told_as_it_would_be_served():
         "path": f"/image/v2/images/{IMAGE}",
         "decision": "forward",
         "target": f"/v2/images/{IMAGE}?x=1",
+        "status": None,
+        "error": None,
     }
     (row,) = made["services"]
     served = decide(request, at_gateway(), KNOWN, NOW).route
@@ -160,7 +162,7 @@ def test_one_request_is_told_as_it_would_be_served():
             "identity",
             None,
         ),
-        (head(target="/image/v2", scope="image:@far"), "refuse", "image", 501),
+        (head(target="/image/v2/images", scope="image:@far"), "refuse", "image", 501),
         (
             head("POST", "/compute/v2.1/servers", scope="network:cloud-2", token=sealed()),
             "refuse",
@@ -180,6 +182,17 @@ def test_every_decision_has_its_row(request_, decision, service, status):
 def test_what_concerns_no_service_has_no_row(target, decision):
     made = told(head(target=target))
     assert (made["request"]["decision"], made["services"]) == (decision, [])
+
+
+def test_a_refusal_that_concerns_no_service_says_why():
+    request = told(head(target="/nope/v2.1/servers"))["request"]
+    assert (request["decision"], request["status"]) == ("refuse", 404)
+    assert request["error"] == ask(head(target="/nope/v2.1/servers")).error.message
+    request = told(head(target="/image/v2/images", scope="image:cloud-1&cloud-2"))["request"]
+    assert (request["decision"], request["status"]) == ("refuse", 501)
+    assert "2 clouds" in request["error"]
+    answered = told(head(target="/healthcheck"))["request"]
+    assert (answered["decision"], answered["status"], answered["error"]) == ("answer", None, None)
 
 
 def test_a_closed_token_is_told_what_it_may():

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from oidproxy.clouds.registry import Admission
 from oidproxy.routing.decision import Forward, Refuse
 from oidproxy.scope.parse import parse
 from tests.routing.world import GATEWAY, ask, at, at_gateway, beside, cloud, head, registry, sealed, snapshot
@@ -43,10 +44,58 @@ def test_a_scope_that_means_nothing_is_a_400_that_shows_where(carrier, scope, me
 
 
 def test_the_400_has_a_caret_under_the_mistake():
-    error = refused(head(target="/image/v2", scope="image:cloud-1;compute:cloud-9"))
-    assert error.message.splitlines()[1:3] == ["  cloud-9", "  ^"]
+    error = refused(head(target="/image/v2", scope="<nova: cloud-1 & cloud-9; glance: cloud-1>"))
+    assert error.message.splitlines() == [
+        "line 1, column 17: no cloud is called 'cloud-9'",
+        "  compute:cloud-1&cloud-9;image:cloud-1",
+        "                  ^",
+        "did you mean: cloud-1",
+    ]
     syntax = refused(head(target="/image/v2", scope="image:cloud-1;;"))
     assert "^" in syntax.message
+
+
+def test_of_several_bindings_the_400_shows_which_one_is_meant():
+    error = refused(head(target="/image/v2", scope='"x y":cloud-1;image:cloud-1;compute:cloud-9;dns:cloud-9'))
+    assert error.message.splitlines()[:3] == [
+        "line 1, column 9: no cloud is called 'cloud-9'",
+        '  compute:cloud-9;dns:cloud-9;image:cloud-1;"x y":cloud-1',
+        "          ^",
+    ]
+    error = refused(head(target="/image/v2", scope="image:cloud-1;compute:cloud-1&not(cloud-1)"))
+    assert error.message.splitlines()[0].startswith("line 1, column 9: no cloud of this configuration")
+
+
+def test_a_scope_of_a_token_that_means_nothing_here_is_shown_with_its_service():
+    error = refused(head(target="/image/v2/images", token=sealed("cloud-1", "image:cloud-9")))
+    assert error.message.splitlines()[:3] == [
+        "line 1, column 7: no cloud is called 'cloud-9'",
+        "  image:cloud-9",
+        "        ^",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scope", "column", "suggestion"),
+    [
+        ("glanse:cloud-1", 1, ["did you mean: glance"]),
+        ("compute:cloud-1;glanse:cloud-1", 17, ["did you mean: glance"]),
+        ("imagee:cloud-1", 1, ["did you mean: image"]),
+        ("barbicam:cloud-1", 1, ["did you mean: barbican"]),
+        ("foo:cloud-1", 1, []),
+        ('compute:cloud-1;"f o":cloud-1', 17, []),
+    ],
+)
+def test_a_service_that_nobody_has_is_shown_with_the_nearest_name(scope, column, suggestion):
+    lines = refused(head(target="/image/v2", scope=scope)).message.splitlines()
+    assert lines[0].startswith(f"line 1, column {column}: no cloud has a service '")
+    assert lines[1:] == [f"  {scope}", " " * (column + 1) + "^", *suggestion]
+
+
+def test_a_service_of_this_registry_alone_is_suggested_too():
+    known = snapshot(replace(registry(), service_types=registry().service_types | {"weather"}))
+    error = refused(head(target="/image/v2", scope="wether:cloud-1"), known=known)
+    assert error.message.endswith("did you mean: weather")
 
 
 def test_a_scope_is_checked_whole_not_only_for_the_service_that_is_called():
@@ -81,6 +130,14 @@ def test_a_cloud_has_one_keystone_for_all_its_regions():
     assert (found.route.service_type, found.route.endpoint.region) == ("identity", "RegionOne")
 
 
+def open_to_cloud_1():
+    """The same clouds; all admit users of cloud-1."""
+    closed = registry()
+    admits = {"cloud-1": Admission()}
+    clouds = {name: replace(each, admits=admits) for name, each in closed.clouds.items()}
+    return replace(closed, clouds=clouds)
+
+
 @pytest.mark.parametrize(
     ("scope", "words"),
     [
@@ -94,7 +151,8 @@ def test_a_cloud_has_one_keystone_for_all_its_regions():
     ],
 )
 def test_a_plan_of_several_clouds_is_a_501_that_says_so(scope, words):
-    error = refused(head(target="/image/v2/images", scope=scope, token=sealed()))
+    known = snapshot(open_to_cloud_1())
+    error = refused(head(target="/image/v2/images", scope=scope, token=sealed()), known=known)
     assert (error.status, error.code) == (501, "not-supported")
     for word in words:
         assert word in error.message
@@ -107,9 +165,22 @@ def test_a_plan_of_one_cloud_is_served_however_it_was_written(scope):
     assert ask(head(target="/image/v2/images", scope=scope, token=sealed())).route.cloud == "cloud-2"
 
 
+@pytest.mark.parametrize("token", [None, sealed()])
+@pytest.mark.parametrize(
+    ("scope", "names"),
+    [("image:*", "(cloud-1, …)"), ("image:@far", "(…)"), ("image:*%cloud-1", "(cloud-1, …)")],
+)
+def test_a_set_does_not_name_clouds_that_do_not_admit_the_asker(token, scope, names):
+    error = refused(head(target="/image/v2/images", scope=scope, token=token))
+    assert names in error.message
+    assert "cloud-2" not in error.message
+    assert "cloud-3" not in error.message
+
+
 def test_many_clouds_are_counted_and_not_all_named():
-    many = [cloud(f"cloud-{number}", number) for number in range(1, 30)]
-    error = refused(head(target="/image/v2", scope="image:*"), known=snapshot(registry(*many)))
+    admits = {"cloud-1": Admission()}
+    many = [cloud(f"cloud-{number}", number, admits=admits) for number in range(1, 30)]
+    error = refused(head(target="/image/v2/images", scope="image:*"), known=snapshot(registry(*many)))
     assert "29 clouds (cloud-1, cloud-2, " in error.message
     assert "cloud-9" not in error.message
 

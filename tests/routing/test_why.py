@@ -26,7 +26,7 @@ from tests.routing.world import IMAGE, ask, at, closed, cloud, head, registry, s
             head(target="/identity/v3/auth/tokens", token=sealed(), subject=sealed()),
             "service=identity; cloud=cloud-1; region=RegionOne; by=token; token=bare",
         ),
-        (head(target="/image/v2", scope="image:@far"), "refused=not-supported"),
+        (head(target="/image/v2/images", scope="image:@far"), "refused=not-supported"),
         (head(target="/healthcheck"), "page=healthcheck"),
         (head("POST", "/identity/v3/auth/tokens"), "needs=body"),
     ],

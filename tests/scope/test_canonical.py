@@ -9,6 +9,7 @@ from oidproxy.scope.canonical import (
     bounded_canonical,
     canonical,
     canonical_expr,
+    offsets_of,
     written_duration,
     written_name,
 )
@@ -74,3 +75,16 @@ def test_scopes_that_were_merged_are_bounded_too():
     merged = parse("nova:" + "a" * 600).over(parse("glance:" + "b" * 600))
     with pytest.raises(ScopeError, match="takes 1215 bytes"):
         bounded_canonical(merged)
+
+
+@pytest.mark.parametrize("text", ["paris", 'nova+glance:paris|"New York";"x y":@fr', "*:a;cinder:any(1,b&c)"])
+def test_every_binding_is_found_in_the_text(text):
+    scope = parse(text)
+    whole = canonical(scope)
+    for binding in scope.bindings:
+        start, clouds = offsets_of(scope, binding.service)
+        assert whole[start:clouds].strip('":') == binding.service
+        assert whole[clouds:].startswith(canonical_expr(binding.expr))
+        assert start == 0 or whole[start - 1] == ";"
+    with pytest.raises(KeyError):
+        offsets_of(scope, "dns")

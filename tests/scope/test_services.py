@@ -55,3 +55,9 @@ def test_what_the_authority_knows_is_known():
 )
 def test_the_nearest_service_is_found(name, suggestion):
     assert nearest_service(name) == suggestion
+
+
+def test_a_further_name_counts_too_and_first_among_equals():
+    assert nearest_service("wether", ["weather"]) == "weather"
+    assert nearest_service("glanc", ["glanca"]) == "glanca"
+    assert nearest_service("keystne", ["weather"]) == "keystone"

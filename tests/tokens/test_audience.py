@@ -183,3 +183,20 @@ def test_an_option_opens_its_own_row_only():
 )
 def test_encoded_and_odd_paths_match_nothing(path):
     assert not may_call("compute", "image", "GET", path.encode())
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "path", "query"),
+    [
+        ("object-store", "DELETE", f"/v1/AUTH_{PID}/c/o", "bulk-delete"),
+        ("object-store", "DELETE", f"/v1/AUTH_{PID}/c/o", "x=y;bulk-delete=1"),
+        ("object-store", "PUT", f"/v1/AUTH_{PID}/c/o", "extract-archive=tar"),
+        ("object-store", "PUT", f"/v1/AUTH_{PID}/c/o", "Extract%2DArchive=tar.gz"),
+        ("image", "GET", f"/v2/images/{ID}", "_method=patch"),
+        ("image", "GET", f"/v2/images/{ID}", "a&%5fmethod=POST"),
+    ],
+)
+def test_a_query_that_makes_another_call_of_it_is_refused(service, method, path, query):
+    assert may_call("block-storage", service, method, path.encode())
+    assert may_call("block-storage", service, method, path.encode(), query=b"format=json&x=_method")
+    assert not may_call("block-storage", service, method, path.encode(), query=query.encode())

@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from oidproxy.errors import ConnectionBroken, ConnectRefused, Ejected, Overloaded
-from oidproxy.http.head import Length, NoBody
+from oidproxy.http.head import Chunked, Length, NoBody
 from tests.upstream.asking import Asker, asking, endpoint_at, eventually, registry_of, request_to
 from tests.upstream.service import OK, Peer, Service, answering, serving
 
@@ -55,6 +55,18 @@ async def test_e1_what_may_have_happened_is_not_done_again(method):
             assert isinstance(recorder.error, ConnectionBroken)
             assert (recorder.error.status, recorder.error.sent) == (502, True)
             assert len(service.heads) == 2
+
+
+async def test_e1_a_get_whose_empty_chunked_body_was_ended_is_not_done_again():
+    """Its last chunk is gone: on another connection the body would never end."""
+    async with serving(closing_after_first) as service:
+        endpoint = endpoint_at(service.port)
+        async with asking(registry_of(endpoint)) as asker:
+            await asker.ask(request_to(endpoint))
+            call, recorder = asker.start(request_to(endpoint, "GET", Chunked()))
+            call.finish()
+            assert isinstance((await recorder.ended()).error, ConnectionBroken)
+            assert len(service.peers) == 1
 
 
 async def test_e1_a_get_whose_body_was_begun_is_not_done_again():

@@ -133,14 +133,15 @@ async def test_d4_bytes_now_and_then_are_enough_and_a_pause_of_ours_does_not_cou
             assert (await recorder.ended()).body == b"x" * 8
 
 
-async def test_d4_a_cloud_that_stops_reading_a_body_is_a_504():
+@pytest.mark.parametrize("service_type", ["compute", "image"])
+async def test_d4_a_cloud_that_stops_reading_a_body_is_a_504(service_type):
     async def script(service: Service, peer: Peer) -> None:
         await peer.head()
         peer.writer.transport.pause_reading()
         await asyncio.sleep(10)
 
     async with serving(script) as service:
-        endpoint = endpoint_at(service.port)
+        endpoint = endpoint_at(service.port, service=service_type)
         async with asking(registry_of(endpoint, first_byte=0.3)) as asker:
             call, recorder = asker.start(request_to(endpoint, "PUT", Length(1 << 30)))
             await recorder.was_told("ready")

@@ -152,6 +152,7 @@ class Rig:
     upstream: Upstream
     serving: Serving
     log: Path
+    listening: Listening
     clients: list[Peer] = field(default_factory=list)
 
     async def client(self, context: ssl.SSLContext | None = None) -> Peer:
@@ -250,7 +251,7 @@ async def rig(
     listening = Listening(serving)
     await listening.match(registry.listeners)
     sweeper = asyncio.create_task(_sweep(serving))
-    proxy = Rig(address, 8888, upstream, serving, log)
+    proxy = Rig(address, 8888, upstream, serving, log, listening)
     try:
         yield proxy
     finally:

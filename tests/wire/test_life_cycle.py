@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 from contextlib import AsyncExitStack, suppress
@@ -94,6 +95,62 @@ async def test_f1_an_idle_connection_is_still_served_in_the_grace_and_then_close
         assert await running.ended() == 0
 
 
+@pytest.mark.parametrize(("part", "pause"), [(0, 0.3), (20, 0.7)], ids=["connected only", "half a head"])
+async def test_f1_a_request_that_comes_bit_by_bit_around_the_end_of_the_grace_is_served(place, part, pause):
+    address, _, config = place
+    request = b"GET /image/v2 HTTP/1.1\r\nHost: p\r\n\r\n"
+    async with served(config) as running, AsyncExitStack() as stack:
+        await running.hears("listening")
+        running.signal(signal.SIGTERM)
+        await asyncio.sleep(0.3)
+        peer = await stack.enter_async_context(connect(address, 8888))
+        await peer.send(request[:part])
+        await asyncio.sleep(pause)
+        await peer.send(request[part:])
+        head = await peer.head()
+        assert head.startswith(b"HTTP/1.1 200 OK")
+        assert b"onnection: close" in head
+        assert await running.ended(5) == 0
+
+
+async def test_f1_a_connection_whose_answer_began_before_the_drain_does_not_keep_it_waiting(place):
+    address, upstream, config = place
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def handle(peer) -> None:
+        await peer.head()
+        await peer.send(OK[:-1])
+        asked.set()
+        await go_on.wait()
+        await peer.send(OK[-1:])
+
+    upstream.handler = handle
+    async with served(config) as running, AsyncExitStack() as stack:
+        await running.hears("listening")
+        peer = await stack.enter_async_context(connect(address, 8888))
+        await peer.send(b"GET /image/v2 HTTP/1.1\r\nHost: p\r\n\r\n")
+        assert b"onnection: close" not in await peer.head()
+        running.signal(signal.SIGTERM)
+        await asyncio.sleep(0.8)
+        go_on.set()
+        assert await peer.rest() == b"ok"
+        assert await running.ended(5) == 0
+
+
+async def test_a_worker_may_have_as_many_connections_as_the_system_lets_it(place):
+    address, _, config = place
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, hard), hard))
+    try:
+        async with served(config) as running:
+            await running.hears("listening")
+            (worker,) = psutil.Process(running.process.pid).children()
+            assert worker.rlimit(psutil.RLIMIT_NOFILE)[0] == hard
+            assert await status(address) == b"HTTP/1.1 200 OK"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 @pytest.mark.parametrize("told", ["signal", "file"])
 async def test_f2_a_changed_file_is_served_from_the_next_request_on(place, told):
     address, _, config = place
@@ -109,6 +166,44 @@ async def test_f2_a_changed_file_is_served_from_the_next_request_on(place, told)
         await running.hears("reloaded")
         await kept.send(b"GET /s/image:cloud-2/image/v2 HTTP/1.1\r\nHost: p\r\n\r\n")
         assert (await kept.head()).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_f2_a_reload_begins_the_access_log_anew(place, tmp_path):
+    address, _, config = place
+    log, moved = tmp_path / "access.jsonl", tmp_path / "access.jsonl.1"
+    async with served(config, "--access-log", str(log)) as running:
+        await running.hears("listening")
+        await status(address, b"/image/before")
+        log.rename(moved)
+        running.signal(signal.SIGHUP)
+        await running.hears("reloaded")
+        await status(address, b"/image/after")
+        running.signal(signal.SIGTERM)
+        assert await running.ended() == 0
+    assert "/image/before" in moved.read_text()
+    assert "/image/after" in log.read_text()
+    assert "/image/after" not in moved.read_text()
+
+
+async def test_f2_one_change_told_twice_is_one_reload(place):
+    _, _, config = place
+    async with served(config) as running:
+        await running.hears("listening")
+        rename_cloud(config)
+        running.signal(signal.SIGHUP)
+        await running.hears("reloaded")
+        await asyncio.sleep(2.5)
+        assert len([line for line in running.said if "reloaded" in line]) == 1
+
+
+async def test_f2_an_admin_listener_that_changed_is_said_to_wait(place):
+    _, _, config = place
+    async with served(config) as running:
+        await running.hears("listening")
+        config.write_text(config.read_text() + f'admin: {{bind: "{loopback()}:8889"}}\n')
+        running.signal(signal.SIGHUP)
+        await running.hears("admin listener stays")
+        await running.hears("reloaded")
 
 
 async def test_f2_a_bad_file_changes_nothing_and_says_where(place):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from oidproxy.cli.demonstration.places import GATEWAY_PORT, CloudPlace, Places, find
 from oidproxy.cli.demonstration.processes import Background
+from oidproxy.cli.demonstration.undisturbed import undisturbed
 from oidproxy.sim.process import CloudProcess, start
 from oidproxy.sim.settings import CloudSettings
 
@@ -79,7 +80,8 @@ class Embedded:
     def start_clouds(self) -> None:
         """Start every cloud, and wait until all are ready."""
         for place in self.places.clouds:
-            self._clouds[place.name] = start(self._settings(place))
+            with undisturbed():
+                self._clouds[place.name] = start(self._settings(place))
         for cloud in self._clouds.values():
             cloud.wait_ready()
 
@@ -88,7 +90,8 @@ class Embedded:
         arguments = ["serve", "--config", str(self.config), "--access-log", str(self.access_log)]
         log = self.folder / "proxy.log"
         log.write_bytes(b"")
-        self._proxy = Background("the proxy", [*arguments, "--workers", str(self._workers)], log)
+        with undisturbed():
+            self._proxy = Background("the proxy", [*arguments, "--workers", str(self._workers)], log)
         self._proxy.wait_ready()
 
     def stop_proxy(self) -> None:
@@ -99,15 +102,11 @@ class Embedded:
 
     def stop(self) -> None:
         """Stop all that was started."""
-        self.stop_proxy()
-        for cloud in self._clouds.values():
-            cloud.stop()
-        self._clouds.clear()
-
-    @property
-    def proxy_pid(self) -> int:
-        """The id of the proxy's parent process; 0 while there is none."""
-        return self._proxy.pid if self._proxy is not None else 0
+        with undisturbed():
+            self.stop_proxy()
+            for cloud in self._clouds.values():
+                cloud.stop()
+            self._clouds.clear()
 
     def record(self, cloud: str) -> Path:
         """Every request that a cloud received (with `record`)."""

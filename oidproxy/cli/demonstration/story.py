@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 from oidproxy.cli.demonstration.calls import Call, calls, table
 from oidproxy.cli.demonstration.downloads import Download, downloads
 from oidproxy.cli.demonstration.embedded import Embedded
+from oidproxy.cli.demonstration.undisturbed import run
 from oidproxy.errors import ConfigError
 from oidproxy.scope.parse import parse
 from oidproxy.scope.url import auth_url
@@ -138,14 +138,13 @@ def find_client() -> Path:
 
 def run_client(client: Path, arguments: Sequence[str], environment: dict[str, str]) -> int:
     """Run the client with its own output on ours."""
-    return subprocess.run([str(client), *arguments], env=_clean(environment), check=False).returncode
+    return run([str(client), *arguments], _clean(environment))[0]
 
 
 def show_status(client: Path, server: str, environment: dict[str, str]) -> str:
     """What the home cloud itself says of a server."""
     command = [str(client), "server", "show", server, "-f", "value", "-c", "status"]
-    shown = subprocess.run(command, env=_clean(environment), check=False, capture_output=True, text=True)
-    return shown.stdout.strip()
+    return run(command, _clean(environment), capture=True)[1].strip()
 
 
 def generate(path: Path, mebibytes: int) -> Image:

@@ -70,7 +70,7 @@ def main() -> int:
     return 0
 
 
-def learn(config: Any, ask: Ask, timeout: float) -> Learned:  # noqa: ANN401 - openstacksdk is imported in the child only
+def learn(config: Any, ask: Ask, timeout: float) -> Learned:
     """What one cloud says; a failure is an answer too, and stops no other."""
     known = Learned(ask.cloud, auth_url=ask.auth_url or "")
     secrets: tuple[str, ...] = ()
@@ -92,7 +92,7 @@ def learn(config: Any, ask: Ask, timeout: float) -> Learned:  # noqa: ANN401 - o
         return msgspec.structs.replace(known, error=_safe(error, secrets))
 
 
-def _open(clouds_yaml: str) -> Any:  # noqa: ANN401
+def _open(clouds_yaml: str) -> Any:
     """Only the file named, and the secure.yaml and clouds-public.yaml beside it; no OS_* variable."""
     from openstack.config import OpenStackConfig  # noqa: PLC0415 - some 200 ms and 20 MiB
 
@@ -117,7 +117,7 @@ def _overrides(ask: Ask, timeout: float) -> dict[str, Any]:
     return found
 
 
-def _catalog(access: Any) -> list[CatalogService]:  # noqa: ANN401
+def _catalog(access: Any) -> list[CatalogService]:
     catalog = access.service_catalog.catalog if access.service_catalog else []
     if not catalog:
         raise ValueError("the token has no catalog: scope these credentials to a project")

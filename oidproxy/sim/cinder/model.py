@@ -112,11 +112,11 @@ class Cinder:
             raise ApiError(404, f"Volume {identity} could not be found.")
         return volume
 
-    def change(self, identity: str, **values: Any) -> Volume:  # noqa: ANN401
+    def change(self, identity: str, **values: Any) -> Volume:
         """Replace some attributes."""
         return self.add(replace(self.get(identity), updated=self.sources.now(), **values))
 
-    def move(self, identity: str, event: str, **values: Any) -> Volume:  # noqa: ANN401
+    def move(self, identity: str, event: str, **values: Any) -> Volume:
         """Let an event happen to a volume; 400 when its state does not allow it, as Cinder has it."""
         volume = self.get(identity)
         status = TRANSITIONS.get((volume.status, event))

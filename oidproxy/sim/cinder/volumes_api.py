@@ -174,14 +174,14 @@ class VolumesApi:
         return (yield from action(exchange, volume, given[name]))
 
     def _event(self, event: str) -> Action:
-        def action(_exchange: Exchange, volume: Volume, _given: Any) -> Procedure[Response]:  # noqa: ANN401
+        def action(_exchange: Exchange, volume: Volume, _given: Any) -> Procedure[Response]:
             yield from ()
             self._cinder.move(volume.id, event)
             return empty(202)
 
         return action
 
-    def _extend(self, _exchange: Exchange, volume: Volume, given: Any) -> Procedure[Response]:  # noqa: ANN401
+    def _extend(self, _exchange: Exchange, volume: Volume, given: Any) -> Procedure[Response]:
         yield from ()
         size = int(given.get("new_size") or 0)
         if size <= volume.size:
@@ -191,19 +191,19 @@ class VolumesApi:
         self._cinder.move(volume.id, "extend", size=size)
         return empty(202)
 
-    def _set_bootable(self, _exchange: Exchange, volume: Volume, given: Any) -> Procedure[Response]:  # noqa: ANN401
+    def _set_bootable(self, _exchange: Exchange, volume: Volume, given: Any) -> Procedure[Response]:
         yield from ()
         self._cinder.change(volume.id, bootable=bool(given.get("bootable")))
         return empty(200)
 
-    def _reset_status(self, exchange: Exchange, volume: Volume, given: Any) -> Procedure[Response]:  # noqa: ANN401
+    def _reset_status(self, exchange: Exchange, volume: Volume, given: Any) -> Procedure[Response]:
         yield from ()
         if not exchange.caller.is_admin:
             raise ApiError(403, "Policy doesn't allow volume_extension:volume_admin_actions:reset_status.")
         self._cinder.change(volume.id, status=str(given.get("status") or volume.status))
         return empty(202)
 
-    def _upload_image(self, exchange: Exchange, volume: Volume, given: Any) -> Procedure[Response]:  # noqa: ANN401
+    def _upload_image(self, exchange: Exchange, volume: Volume, given: Any) -> Procedure[Response]:
         """Make an image of a volume: the image at once, its data behind it."""
         if not isinstance(given, dict) or not given.get("image_name"):
             raise ApiError(400, "Invalid input for field/attribute image_name.")
@@ -240,7 +240,7 @@ class VolumesApi:
         return self._cinder.seen(exchange.caller, exchange.params["id"])
 
 
-def _size(wanted: Any, least: int, image: Document) -> int:  # noqa: ANN401
+def _size(wanted: Any, least: int, image: Document) -> int:
     if isinstance(wanted, str) and wanted.isdecimal():
         wanted = int(wanted)
     if not isinstance(wanted, int) or wanted <= 0:

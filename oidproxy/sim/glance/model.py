@@ -86,7 +86,7 @@ class Glance:
     def __iter__(self) -> Iterator[Image]:
         return iter(self._images.values())
 
-    def create(self, owner: str, identity: str | None = None, **attributes: Any) -> Image:  # noqa: ANN401
+    def create(self, owner: str, identity: str | None = None, **attributes: Any) -> Image:
         """A new image without data; 409 for an id that is taken."""
         now = self.sources.now()
         image = Image(identity or self.sources.uuid(), owner, now, now, **attributes)
@@ -109,13 +109,13 @@ class Glance:
             raise ApiError(403, "You are not permitted to modify this image.")
         return image
 
-    def change(self, image: Image, **values: Any) -> Image:  # noqa: ANN401
+    def change(self, image: Image, **values: Any) -> Image:
         """Replace some attributes."""
         changed = replace(image, updated_at=self.sources.now(), **values)
         self._images[image.id] = changed
         return changed
 
-    def move(self, identity: str, event: str, **values: Any) -> Image:  # noqa: ANN401
+    def move(self, identity: str, event: str, **values: Any) -> Image:
         """Let an event happen to an image; 409 when its state does not allow it, 410 when it is gone."""
         image = self._images.get(identity)
         if image is None:

@@ -121,7 +121,7 @@ def _credential(keystone: Keystone, payload: Document) -> Document:
     return credential
 
 
-def _scope(keystone: Keystone, wanted: Any, proof: _Proof) -> Scope:  # noqa: ANN401
+def _scope(keystone: Keystone, wanted: Any, proof: _Proof) -> Scope:
     if proof.credential is not None:
         if wanted:
             raise ApiError(401, "Application credentials cannot request a scope.")

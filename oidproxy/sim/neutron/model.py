@@ -319,7 +319,7 @@ def _contains(subnet: Document, address: str) -> bool:
     return bool(address) and ip_address(address) in ip_network(subnet["cidr"])
 
 
-def _mutable(default: Any) -> Any:  # noqa: ANN401
+def _mutable(default: Any) -> Any:
     """A fresh list or dict in place of the table's immutable one."""
     if isinstance(default, tuple):
         return list(default)

@@ -66,7 +66,7 @@ class ActionsApi:
     def _cycle(self, begin: str, end: str) -> Action:
         """An action that compute finishes a moment later."""
 
-        def action(_exchange: Exchange, server: Server, _given: Any) -> Procedure[Response]:  # noqa: ANN401
+        def action(_exchange: Exchange, server: Server, _given: Any) -> Procedure[Response]:
             self._nova.move(server.id, begin)
             yield Spawn(self._finish(server.id, end))
             return empty(202)
@@ -79,18 +79,18 @@ class ActionsApi:
             self._nova.move(identity, event)
 
     def _lock(self, *, locked: bool) -> Action:
-        def action(_exchange: Exchange, server: Server, _given: Any) -> Procedure[Response]:  # noqa: ANN401
+        def action(_exchange: Exchange, server: Server, _given: Any) -> Procedure[Response]:
             yield from ()
             self._nova.change(server.id, locked=locked)
             return empty(202)
 
         return action
 
-    def _console_output(self, _exchange: Exchange, server: Server, _given: Any) -> Procedure[Response]:  # noqa: ANN401
+    def _console_output(self, _exchange: Exchange, server: Server, _given: Any) -> Procedure[Response]:
         yield from ()
         return json_response(200, {"output": f"{server.name} login: \n"})
 
-    def _create_image(self, exchange: Exchange, server: Server, given: Any) -> Procedure[Response]:  # noqa: ANN401
+    def _create_image(self, exchange: Exchange, server: Server, given: Any) -> Procedure[Response]:
         """A snapshot: an image is made at once, its data follows."""
         if not isinstance(given, dict) or not given.get("name"):
             raise ApiError(400, "Invalid input for field/attribute createImage: a name is required.")

@@ -51,11 +51,11 @@ class Nova:
             raise ApiError(404, f"Instance {identity} could not be found.")
         return server
 
-    def move(self, identity: str, event: str, **values: Any) -> Server:  # noqa: ANN401
+    def move(self, identity: str, event: str, **values: Any) -> Server:
         """Let an event happen to a server."""
         return self.add(self.get(identity).after(event, self.sources.now(), **values))
 
-    def change(self, identity: str, **values: Any) -> Server:  # noqa: ANN401
+    def change(self, identity: str, **values: Any) -> Server:
         """Replace some attributes."""
         return self.add(replace(self.get(identity), updated=self.sources.now(), **values))
 

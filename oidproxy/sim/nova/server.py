@@ -111,7 +111,7 @@ class Server:
         """As the API shows it."""
         return "REBOOT" if self.task_state == "rebooting" else STATUS[self.vm_state]
 
-    def after(self, event: str, now: float, **values: Any) -> Server:  # noqa: ANN401
+    def after(self, event: str, now: float, **values: Any) -> Server:
         """The server after an event; 409 when its state does not allow it."""
         state = TRANSITIONS.get(((self.vm_state, self.task_state), event))
         if state is None:
