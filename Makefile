@@ -11,6 +11,7 @@ help:
 	@echo 'make demo   two embedded clouds, the proxy, and the real openstack client: the whole idea in two minutes'
 	@echo 'make test   style, types, imports and tests'
 	@echo 'make lint   style, types and imports alone'
+	@echo 'make lab-up real OpenStack clouds on this machine (N=2; also lab-status, lab-down, lab-clean)'
 	@echo 'make clean  remove what the other targets made'
 
 demo: $(READY)
@@ -38,3 +39,21 @@ $(READY): pyproject.toml
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# Real OpenStack clouds on this machine (Debian 12, as root): devstack/lab.
+N ?= 2
+LAB := $(BIN)/python -m devstack.lab
+
+.PHONY: lab-up lab-status lab-down lab-clean
+
+lab-up: $(READY)
+	nice -n 5 $(LAB) up $(N)
+
+lab-status: $(READY)
+	@$(LAB) status
+
+lab-down: $(READY)
+	$(LAB) down
+
+lab-clean: $(READY)
+	$(LAB) clean

@@ -58,8 +58,8 @@ def _check_path(target: bytes) -> None:
     if _ENCODED_CONTROL.search(target):
         raise BadRequest("The request target holds an encoded NUL or line end.")
     path = target.partition(b"?")[0]
-    # A raw one is no character of a URL (RFC 3986 section 3.3), and some readers make a slash of it. `%5C` is an
-    # ordinary character of a name, as objects may have it, and no server of OpenStack splits a path there.
+    # A raw backslash is no character of a URL (RFC 3986 section 3.3), and some readers make a slash of it.
+    # `%5C` is an ordinary character of a name, as objects may have it: no service of OpenStack splits there.
     if b"\\" in path:
         raise BadRequest("The path holds a backslash.")
     if _DOT_SEGMENT.search(path):

@@ -57,9 +57,11 @@ class GuardedLinks(Links):
     def rewrite(self, url: bytes) -> bytes:
         """A whole URL; one that would lead past the proxy leads to the service itself."""
         known = super().rewrite(url)
-        cut = None if known is not url else self._cut(url + _END)
-        if cut is None:
+        if known is not url:
             return known
+        cut = 0 if _END in url else self._cut(url + _END)
+        if cut is None:
+            return url
         return self._home + url[cut:] if cut else self._home + b"/" + url
 
     def link_field(self, value: bytes) -> bytes:

@@ -1,11 +1,11 @@
-"""What an attacker has: a raw HTTP client, tokens of every kind, and what a cloud wrote down of its requests."""
+"""What an attacker has: a raw HTTP client, tokens of every kind, and what a cloud wrote down of its calls."""
 
 from __future__ import annotations
 
 import json
 import socket
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -213,7 +213,22 @@ class World:
 
     def __init__(self, lab: Embedded) -> None:
         self.lab = lab
+        self._made: list[tuple[Door, str, str, str]] = []
         self.gateway = Door(lab.places.gateway, gateway=True)
+
+    def made(self, at: Door, service: str, path: str, token: str) -> str:
+        """Something that is to be gone when other tests look at the lab; its path."""
+        self._made.append((at, service, path, token))
+        return path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Delete what was made."""
+        for at, service, path, token in self._made:
+            answer = send(at, "DELETE", service, path, {"X-Auth-Token": token})
+            assert answer.status in (202, 204), (path, answer.text)
 
     def beside(self, cloud: str) -> Door:
         """The proxy's address beside a cloud."""
@@ -226,8 +241,22 @@ class World:
     def watch(self, cloud: str) -> Watch:
         return Watch(self.lab, cloud)
 
+    def image(self, token: str) -> str:
+        """The path of a new private image at cloud-1, of the user whose token this is."""
+        at, given = self.beside(HOME), {"name": "mine", "disk_format": "raw", "container_format": "bare"}
+        body = {**given, "visibility": "private"}
+        answer = send(at, "POST", "image", "/v2/images", {"X-Auth-Token": token}, body)
+        assert answer.status == 201, answer.text
+        return self.made(at, "image", f"/v2/images/{answer.json['id']}", token)
+
     def authenticate(
-        self, user: str = "demo", cloud: str = HOME, scope: Any = None, *, at: Door | None = None, under: str = ""
+        self,
+        user: str = "demo",
+        cloud: str = HOME,
+        scope: Any = None,
+        *,
+        at: Door | None = None,
+        under: str = "",
     ) -> Answer:
         """Sign in by password. `under` is the scope that the token is issued under."""
         name = "service" if user in ("nova", "cinder", "glance", "neutron", "placement") else user

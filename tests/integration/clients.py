@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import subprocess
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -102,7 +103,13 @@ class Shell:
         # A command of the shell's own behind ours marks the end of what ours prints.
         self.process.stdin.write(f"{shlex.join(words)}\n! echo {_END}\n")
         self.process.stdin.flush()
-        out = "".join(self._lines())
+        # A command that reads its input (an image without --file) would wait for ever.
+        watch = threading.Timer(_SECONDS, self.process.kill)
+        watch.start()
+        try:
+            out = "".join(self._lines())
+        finally:
+            watch.cancel()
         self.shown.append(out)
         err = self.said.read_bytes()[before:].decode()
         return Ran(1 if err.strip() else 0, out, err)
@@ -126,3 +133,4 @@ class Shell:
 
 
 _END = "that-was-all"
+_SECONDS = 120.0

@@ -73,6 +73,16 @@ class Recordings:
     def since(self, mark: Mapping[str, int]) -> list[Seen]:
         return [seen for cloud, offset in mark.items() for seen in self._read(cloud, offset)]
 
+    def issued_by(self, cloud: str) -> set[str]:
+        """Every token that a cloud's Keystone has issued so far, as it wrote it."""
+        return {
+            value
+            for seen in self._read(cloud, 0)
+            if seen.received and seen.service == "keystone" and seen.line["status"] == 201
+            for name, value in seen.line["answer_headers"]
+            if name.lower() == "x-subject-token"
+        }
+
     def _read(self, cloud: str, offset: int) -> Iterable[Seen]:
         with self._paths[cloud].open("rb") as file:
             file.seek(offset)

@@ -16,7 +16,8 @@ IMAGE = {"name": "attack", "disk_format": "raw", "container_format": "bare"}
 
 @pytest.fixture(scope="module")
 def world(lab):
-    return World(lab)
+    with World(lab) as attacked:
+        yield attacked
 
 
 @pytest.fixture(scope="module")
@@ -95,10 +96,13 @@ def private(world, member):
     volume = abroad(world, member, "POST", "block-storage", "/v3/volumes", {"volume": {"size": 1}})
     network = abroad(world, member, "POST", "network", "/v2.0/networks", {"network": {"name": "attack"}})
     assert (made.status, volume.status // 100, network.status) == (201, 2, 201)
-    return {
+    paths = {
         "image": f"/v2/images/{made.json['id']}",
         "block-storage": f"/v3/volumes/{volume.json['volume']['id']}",
         "network": f"/v2.0/networks/{network.json['network']['id']}",
+    }
+    return {
+        service: world.made(world.beside(ABROAD), service, path, member) for service, path in paths.items()
     }
 
 
@@ -154,19 +158,26 @@ def test_fields_that_say_who_one_is_say_it_to_nobody(world, guest, more):
     assert anonymous.status == 401
     seen = watch.seen("compute")
     assert len(seen) == 2
-    assert not [name for row in seen for name, _ in row.fields if name.lower() in {key.lower() for key in more}]
+    assert not [
+        name for row in seen for name, _ in row.fields if name.lower() in {key.lower() for key in more}
+    ]
 
 
 # Tokens that speak for no project.
 
 
 @pytest.mark.parametrize(
-    ("user", "scope"), [("admin", SYSTEM), ("admin", {"domain": DEFAULT}), ("admin", UNSCOPED), ("demo", UNSCOPED)]
+    ("user", "scope"),
+    [("admin", SYSTEM), ("admin", {"domain": DEFAULT}), ("admin", UNSCOPED), ("demo", UNSCOPED)],
 )
 def test_tokens_of_no_project_are_nobodys_abroad(world, user, scope):
     token = world.token(user, scope=scope)
     watch = world.watch(ABROAD)
-    for service, path in (("image", "/v2/images"), ("compute", "/v2.1/servers"), ("network", "/v2.0/networks")):
+    for service, path in (
+        ("image", "/v2/images"),
+        ("compute", "/v2.1/servers"),
+        ("network", "/v2.0/networks"),
+    ):
         answer = at_home(world, token, "GET", service, path, X_Scope=f"{service}:{ABROAD}")
         assert (answer.status, answer.own) == (403, "not-admitted")
         assert ABROAD in answer.message
@@ -235,7 +246,9 @@ def test_what_the_rules_allow_works(world, ruled, cloud):
 
 @pytest.mark.parametrize("cloud", [HOME, ABROAD])
 @pytest.mark.parametrize(("method", "service", "path", "body", "honest"), FORBIDDEN)
-def test_what_the_rules_forbid_is_forbidden(world, ruled, unruled, cloud, method, service, path, body, honest):
+def test_what_the_rules_forbid_is_forbidden(
+    world, ruled, unruled, cloud, method, service, path, body, honest
+):
     scope = f"{service}:{cloud}"
     watch = world.watch(cloud)
     answer = at_home(world, ruled, method, service, path, body, X_Scope=scope)
@@ -245,13 +258,15 @@ def test_what_the_rules_forbid_is_forbidden(world, ruled, unruled, cloud, method
     # A service token of the user's own making opens nothing.
     own = at_home(world, ruled, method, service, path, body, X_Scope=scope, X_Service_Token=ruled)
     assert own.status == 401, own.text
-    assert at_home(world, unruled, method, service, path, body, X_Scope=scope).status == honest
+    answer = at_home(world, unruled, method, service, path, body, X_Scope=scope)
+    assert answer.status == honest
+    if method == "POST":
+        world.made(world.beside(HOME), service, f"/s/{scope}{path}/{answer.json['id']}", unruled)
 
 
 def test_rules_are_not_lost_on_the_way_back_to_the_home(world, ruled, unruled):
     """A service abroad calls for the user: it may not make a call at home that the user may not."""
-    mine = at_home(world, unruled, "POST", "image", "/v2/images", {**IMAGE, "visibility": "private"}).json["id"]
-    path = f"/v2/images/{mine}"
+    path = world.image(unruled)
     for token, status in ((ruled, 401), (unruled, 200)):
         watch = world.watch(ABROAD)
         at_home(world, token, "GET", "compute", "/v2.1/flavors", X_Scope=f"compute:{ABROAD}")
@@ -265,7 +280,10 @@ def test_a_restricted_credential_makes_no_credentials_and_no_other_tokens(world,
     body = {"application_credential": {"name": "another"}}
     path = f"/v3/users/{user}/application_credentials"
     assert at_home(world, unruled, "POST", "identity", path, body).status == 403
-    assert world.renew(unruled, {"project": {"name": "demo", "domain": DEFAULT}}, at=world.beside(HOME)).status == 401
+    assert (
+        world.renew(unruled, {"project": {"name": "demo", "domain": DEFAULT}}, at=world.beside(HOME)).status
+        == 401
+    )
 
 
 # A user of cloud-999 at cloud-1.
@@ -282,13 +300,16 @@ def test_a_token_of_another_clouds_user_is_a_guests_here(world, member, mine_at_
 
 @pytest.fixture(scope="module")
 def mine_at_home(world):
-    made = at_home(world, world.token(), "POST", "image", "/v2/images", {**IMAGE, "visibility": "private"})
-    return f"/v2/images/{made.json['id']}"
+    return world.image(world.token())
 
 
 def test_without_a_scope_it_stays_at_its_home_whatever_address_it_comes_to(world, member):
     watch = world.watch(HOME)
-    for service, path in (("image", "/v2/images"), ("compute", "/v2.1/servers"), ("identity", "/v3/auth/projects")):
+    for service, path in (
+        ("image", "/v2/images"),
+        ("compute", "/v2.1/servers"),
+        ("identity", "/v3/auth/projects"),
+    ):
         assert at_home(world, member, "GET", service, path).status == 200
     assert not [row for row in watch.seen() if bare(member) in row.came or row.get("x-auth-token")]
 
@@ -304,7 +325,9 @@ def test_past_the_proxy_no_cloud_takes_a_token_of_another(world, member):
     for text in (member, bare(member)):
         for service, path in (("image", "/v2/images"), ("identity", "/v3/auth/projects")):
             assert send(world.direct(HOME), "GET", service, path, {"X-Auth-Token": text}).status == 401
-    assert send(world.direct(ABROAD), "GET", "image", "/v2/images", {"X-Auth-Token": bare(member)}).status == 200
+    assert (
+        send(world.direct(ABROAD), "GET", "image", "/v2/images", {"X-Auth-Token": bare(member)}).status == 200
+    )
 
 
 def test_services_that_no_operator_declared_are_nobodys_services(world, guest):

@@ -28,7 +28,8 @@ TOKENS = "/v3/auth/tokens"
 
 @pytest.fixture(scope="module")
 def world(lab):
-    return World(lab)
+    with World(lab) as attacked:
+        yield attacked
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,9 @@ def nothing_issued(world):
 
 def ids(world, cloud, token, name):
     """The id of a project, as the cloud's administrator reads it."""
-    answer = send(world.beside(cloud), "GET", "identity", f"/v3/projects?name={name}", {"X-Auth-Token": token})
+    answer = send(
+        world.beside(cloud), "GET", "identity", f"/v3/projects?name={name}", {"X-Auth-Token": token}
+    )
     return answer.json["projects"][0]["id"]
 
 
@@ -181,7 +184,8 @@ def test_a_body_that_says_it_twice_is_checked_as_it_is_sent(world, token, box):
     home = world.watch(HOME)
     twice = (
         '{"auth": {"identity": {"methods": ["token"], "token": {"id": "x"}, "token": {"id": "%s"}},'
-        ' "scope": {"system": {"all": true}}, "scope": {"project": {"name": "demo", "domain": {"id": "default"}}}}}'
+        ' "scope": {"system": {"all": true}},'
+        ' "scope": {"project": {"name": "demo", "domain": {"id": "default"}}}}}'
     )
     answer = send(
         world.beside(ABROAD), "POST", "identity", TOKENS, {"X-Auth-Token": box}, (twice % box).encode()
@@ -217,7 +221,9 @@ def test_no_spelling_of_the_path_slips_past_the_check(world, nothing_issued, box
         assert (answer.status, answer.own) == (403, "not-admitted")
 
 
-@pytest.mark.parametrize("path", ["/v3/auth/tokens/x", "/v3/auth/Tokens", "/v2.0/tokens", "/v3/auth/OS-FEDERATION/saml2"])
+@pytest.mark.parametrize(
+    "path", ["/v3/auth/tokens/x", "/v3/auth/Tokens", "/v2.0/tokens", "/v3/auth/OS-FEDERATION/saml2"]
+)
 def test_no_other_path_takes_a_box(world, nothing_issued, box, path):
     body = by_token(box, project("demo"))
     answer = send(world.beside(ABROAD), "POST", "identity", path, {"X-Auth-Token": box}, body)

@@ -53,8 +53,7 @@ def test_show(unscoped, headed, bound):
 def test_check(unscoped):
     assert unscoped.json("scope", "check", SCOPE)["scope"] == CANONICAL
     clouds = unscoped.json("scope", "check", SCOPE, "--clouds")["clouds"]
-    home = dict.fromkeys(SERVICES, ["cloud-1"])
-    assert clouds == {**home, "image": ["cloud-999"]}
+    assert clouds == {name: ["cloud-999" if name == "image" else "cloud-1"] for name in SERVICES}
     bad = unscoped("scope", "check", "glance:cloud-1;image:cloud-2")
     assert "bound twice" in bad.err
     assert unscoped("scope", "check", "glance:cloud-2", "--clouds").err.startswith("the proxy at ")
@@ -98,7 +97,7 @@ def test_the_url_works_as_the_documentation_shows_it(openstack):
     printed = openstack("scope", "url", f"<{SCOPE}>", "-f", "value", "-c", "url")
     assert printed.status == 0, printed.err
     found = openstack.given(OS_AUTH_URL=printed.out.strip())("image", "list", "-f", "value", "-c", "Name")
-    assert (found.status, found.out) == (0, "cirros\n")
+    assert (found.status, "cirros" in found.out.splitlines()) == (0, True)
 
 
 def test_the_clouds_that_admit_the_user(unscoped, bound, lab):

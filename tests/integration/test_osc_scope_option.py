@@ -95,7 +95,7 @@ def test_the_option_is_a_header_of_every_request_and_a_scoped_auth_url_of_none(o
     url = auth_url(parse(SCOPE), lab.places.gateway_url)
     client = openstack if plugin else openstack.given(OS_AUTH_URL=url)
     ran = client("--debug", "image", "list", "-f", "value", "-c", "Name", *(["--scope", SCOPE] * plugin))
-    assert (ran.status, ran.out) == (0, "cirros\n")
+    assert (ran.status, "cirros" in ran.out.splitlines()) == (0, True)
     requests = REQUEST.findall(ran.err)
     assert len(requests) >= 3
     assert {f"X-Scope: {CANONICAL}" in line for line in requests} == {plugin}
@@ -117,13 +117,13 @@ def test_a_scope_that_cannot_be_served_fails_and_says_why(openstack, recordings,
     assert recordings.since(mark) == []
 
 
-def test_a_service_of_several_clouds_fails_at_both(openstack, recordings):
-    """The SDK hides why discovery failed, but not from --debug."""
+def test_a_service_of_several_clouds_is_refused_with_its_reason(openstack, recordings):
+    """Version documents come from one of them, so that the client gets as far as to show the refusal."""
     mark = recordings.mark()
-    ran = openstack("--debug", "image", "list", "--scope", "image:cloud-1|cloud-999")
+    ran = openstack("image", "list", "--scope", "image:cloud-1|cloud-999")
     assert (ran.status, ran.out) == (1, "")
     assert "means 2 clouds" in ran.err
-    assert {one.service for one in recordings.since(mark)} == {"keystone"}
+    assert visited(recordings.since(mark)) == {}
 
 
 def sha256(path):

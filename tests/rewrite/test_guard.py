@@ -58,6 +58,7 @@ def followed(url: str, facade) -> str:
         (b"ht\ttp://evil/", b"/ht\ttp://evil/"),
         (b"javascript:x", b"/javascript:x"),
         (b"http://evil.\xff/", b"/http://evil.\xff/"),
+        (b"\0http://evil/", b"/\0http://evil/"),
     ],
 )
 def test_what_leads_elsewhere_leads_to_the_service_itself(url, expected):

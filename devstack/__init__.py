@@ -1,0 +1,1 @@
+"""Real OpenStack clouds to run oidproxy against: the lab on one machine."""

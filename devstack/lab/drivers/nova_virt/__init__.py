@@ -1,0 +1,1 @@
+"""Modules that nova-compute of the lab finds below `nova.virt`."""

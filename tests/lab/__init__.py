@@ -1,0 +1,1 @@
+"""Tests on real OpenStack clouds, which `make lab-up` starts."""
