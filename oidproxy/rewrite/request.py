@@ -39,8 +39,9 @@ _REWRITTEN = frozenset(
 )
 """Written here, or answered for by the proxy itself (Expect)."""
 
-_DANGEROUS = frozenset({b"proxy"})
-"""CGI-like servers make HTTP_PROXY of it, which their own clients then believe (CVE-2016-5385)."""
+_DANGEROUS = frozenset({b"proxy", b"x-http-method", b"x-http-method-override", b"x-method-override"})
+"""CGI-like servers make HTTP_PROXY of the first, which their own clients then believe (CVE-2016-5385). The
+others name another method than the one that was judged."""
 
 _DROPPED = HOP_BY_HOP | KEYSTONE_FIELDS | _REWRITTEN | _DANGEROUS
 _DROPPED_PREFIXES = (*SCOPE_PREFIXES, *FORWARDED_PREFIXES)

@@ -51,8 +51,10 @@ _State = frozenset[tuple[int, int]]
 _OTHER = "\0"
 """Stands for every key that no path names."""
 
-# Possessive throughout: a scanner's expressions must not try again what they have read (no quadratic inputs).
-TEXT = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
+# Nothing is tried again once it was read (no quadratic inputs). Where more than one character repeats, an
+# atomic group says so: a possessive quantifier around alternatives matches wrongly before Python 3.11.5, and
+# Debian 12 has 3.11.2 (gh-106052).
+TEXT = rb'[^"\\]*+(?>(?:\\.[^"\\]*+)*)'
 STRING = rb'"' + TEXT + rb'"'
 FILLER = rb'[^"{}\[\]]*+'
 _SCALAR = rb'[^\s"{}\[\],:]++'
@@ -60,7 +62,7 @@ _SCALAR = rb'[^\s"{}\[\],:]++'
 
 def _group(inside: bytes) -> bytes:
     """An array or object of strings, scalars and `inside`."""
-    return rb"[\[{]" + FILLER + rb"(?:(?:" + inside + rb")" + FILLER + rb")*+[\]}]"
+    return rb"[\[{]" + FILLER + rb"(?>(?:(?:" + inside + rb")" + FILLER + rb")*)[\]}]"
 
 
 GROUP = _group(STRING + rb"|" + _group(STRING + rb"|" + _group(STRING)))
@@ -167,7 +169,7 @@ def _matches(segment: str, key: str) -> bool:
 
 
 def _next_member(node: Node) -> re.Pattern[bytes]:
-    skipped = rb'(?:[\s,]*+"' + _plain_name(node) + rb'"\s*+:\s*+(?:' + _plain_value(node) + rb"))*+"
+    skipped = rb'(?>(?:[\s,]*+"' + _plain_name(node) + rb'"\s*+:\s*+(?:' + _plain_value(node) + rb"))*)"
     member = rb'"([^"\\]*+)"\s*+:\s*+(["{\[])'
     return re.compile(skipped + FILLER + rb"(?:" + member + rb"|(}))", re.DOTALL)
 

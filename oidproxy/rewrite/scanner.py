@@ -41,7 +41,7 @@ _FILLER = re.compile(FILLER)
 _KEY = re.compile(STRING, re.DOTALL)
 _COLON = re.compile(rb"[\s:]*+")
 _TEXT = re.compile(TEXT, re.DOTALL)
-_SKIPPED = re.compile(FILLER + rb"(?:(?:" + STRING + rb"|" + GROUP + rb")" + FILLER + rb")*+", re.DOTALL)
+_SKIPPED = re.compile(FILLER + rb"(?>(?:(?:" + STRING + rb"|" + GROUP + rb")" + FILLER + rb")*)", re.DOTALL)
 
 _Edit = tuple[int, int, bytes]
 

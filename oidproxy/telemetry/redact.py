@@ -58,7 +58,7 @@ _LINE = re.compile(
 _SAID = re.compile(
     r"""((?<![\w-])(?:[\w-]*(?:token|tokens|secret|password|passwd|passcode|passphrase|signature|_sig)"""
     r"""|adminPass|admin_pass|user_data|private_key|assertion)[\"']?\s*[:=]\s*)"""
-    r"""("(?:[^"\\]++|\\.)*+"?|'(?:[^'\\]++|\\.)*+'?|[^\s"'&;,}\])]+)""",
+    r"""("(?>(?:[^"\\]++|\\.)*)"?|'(?>(?:[^'\\]++|\\.)*)'?|[^\s"'&;,}\])]+)""",
     re.IGNORECASE | re.DOTALL,
 )
 """What is said to be a secret in free text: `password=…`, `"adminPass": "…"`."""

@@ -85,6 +85,7 @@ def test_a_clients_own_fields_pass_in_their_order_as_they_were_written():
             b"X-Subject-Token",
         ),
         *(b"X-Auth-Token", b"X-Service-Token"),
+        *(b"X-HTTP-Method", b"X-HTTP-Method-Override", b"X-Method-Override"),
     ],
 )
 @pytest.mark.parametrize("case", [bytes.lower, bytes.upper, bytes.title])

@@ -51,7 +51,8 @@ class Embedded:
         workers: int = 1,
     ) -> None:
         self.folder = folder
-        self.places: Places = find(clouds)
+        self.places: Places
+        self.places, self._claim = find(clouds)
         self.password = secrets.token_urlsafe(12)
         self._images = images
         self._record = record
@@ -107,6 +108,7 @@ class Embedded:
             for cloud in self._clouds.values():
                 cloud.stop()
             self._clouds.clear()
+            self._claim.close()
 
     def record(self, cloud: str) -> Path:
         """Every request that a cloud received (with `record`)."""

@@ -38,13 +38,31 @@ class Places:
         return f"http://{self.gateway}:{GATEWAY_PORT}"
 
 
-def find(clouds: Sequence[tuple[str, str]]) -> Places:
-    """Places for clouds given as (name, region): those of the documentation if they are free, else others."""
+def find(clouds: Sequence[tuple[str, str]]) -> tuple[Places, socket.socket]:
+    """Places for clouds given as (name, region): those of the documentation if they are free, else others.
+
+    Until the socket is closed no other lab finds the same ones: not everything listens from the start.
+    """
     for first in _firsts():
         places = _block(first, clouds)
+        claim = _claim(places)
+        if claim is None:
+            continue
         if all(map(_free, _spots(places))):
-            return places
+            return places, claim
+        claim.close()
     raise OSError("no free loopback addresses found")
+
+
+def _claim(places: Places) -> socket.socket | None:
+    """A socket of a kind that no part of a lab uses: one alone can have this address."""
+    claim = socket.socket(type=socket.SOCK_DGRAM)
+    try:
+        claim.bind((places.gateway, GATEWAY_PORT))
+    except OSError:
+        claim.close()
+        return None
+    return claim
 
 
 def _firsts() -> Iterator[str]:
