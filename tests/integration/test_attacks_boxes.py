@@ -13,8 +13,6 @@ from oidproxy.tokens.closed import PREFIX, Keyring
 from oidproxy.tokens.presented import Use
 from tests.integration.attacking import ABROAD, HOME, SYSTEM, UNSCOPED, World, bare, by_token, project, send
 
-pytestmark = pytest.mark.xdist_group("lab")
-
 NOBODY = "0" * 8 + "-0000-0000-0000-" + "0" * 12
 
 

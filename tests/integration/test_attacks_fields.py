@@ -10,8 +10,6 @@ from oidproxy.tokens import base64url
 from oidproxy.tokens.closed import PREFIX
 from tests.integration.attacking import ABROAD, HOME, World, bare, by_password, project, send
 
-pytestmark = pytest.mark.xdist_group("lab")
-
 IMAGES = "/v2/images"
 
 

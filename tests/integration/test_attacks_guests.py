@@ -8,8 +8,6 @@ import pytest
 
 from tests.integration.attacking import ABROAD, DEFAULT, HOME, SYSTEM, UNSCOPED, World, bare, send
 
-pytestmark = pytest.mark.xdist_group("lab")
-
 FLAVOR = {"flavor": {"name": "attack", "ram": 64, "vcpus": 1, "disk": 1}}
 IMAGE = {"name": "attack", "disk_format": "raw", "container_format": "bare"}
 

@@ -17,8 +17,6 @@ from tests.integration.attacking import (
     send,
 )
 
-pytestmark = pytest.mark.xdist_group("lab")
-
 SAME = [
     "/v3/auth/tokens",
     "/v3/auth/%74okens",

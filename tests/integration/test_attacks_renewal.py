@@ -21,8 +21,6 @@ from tests.integration.attacking import (
     send,
 )
 
-pytestmark = pytest.mark.xdist_group("lab")
-
 TOKENS = "/v3/auth/tokens"
 
 

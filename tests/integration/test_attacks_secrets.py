@@ -22,8 +22,6 @@ from tests.integration.attacking import (
     send,
 )
 
-pytestmark = pytest.mark.xdist_group("lab")
-
 TOKEN = re.compile(r"(?:gAAAA|oid1~)[A-Za-z0-9_.=~-]{40,}")
 MARK = "Mark4711"
 

@@ -22,7 +22,7 @@ from tests.integration.attacking import ABROAD, HOME, World, bare, project, send
 from tests.integration.hostile import Hostile
 
 # The SDK warns of what will be removed from it, even where none of that is used.
-pytestmark = [pytest.mark.xdist_group("lab"), pytest.mark.filterwarnings("ignore:::openstack")]
+pytestmark = [pytest.mark.filterwarnings("ignore:::openstack")]
 
 EVIL = "evil"
 WRITES = ("POST", "PUT", "PATCH", "DELETE")

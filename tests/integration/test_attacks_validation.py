@@ -6,8 +6,6 @@ import pytest
 
 from tests.integration.attacking import ABROAD, HOME, SYSTEM, World, bare, project, send
 
-pytestmark = pytest.mark.xdist_group("lab")
-
 
 @pytest.fixture(scope="module")
 def world(lab):

@@ -10,7 +10,7 @@ from collections import Counter
 import aiohttp
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]
+pytestmark = pytest.mark.slow
 
 CREATES = 200
 SCOPE = "identity:cloud-1;image:cloud-999"

@@ -23,8 +23,6 @@ from oidproxy.cli.main import main
 from tests.integration.sdk import opened
 
 pytestmark = [
-    # Beside the tests that share a lab: these start labs of their own.
-    pytest.mark.xdist_group("demo"),
     pytest.mark.filterwarnings("ignore:::openstack"),
     pytest.mark.slow,
 ]

@@ -8,8 +8,6 @@ from oidproxy.scope.parse import parse
 from oidproxy.scope.tag import tag
 from oidproxy.scope.url import auth_url
 
-pytestmark = pytest.mark.xdist_group("lab")
-
 SCOPE = "keystone:cloud-1;glance:cloud-999"
 CANONICAL = "identity:cloud-1;image:cloud-999"
 SERVICES = {"block-storage", "compute", "identity", "image", "network", "placement"}

@@ -13,7 +13,7 @@ from oidproxy.scope.parse import parse
 from oidproxy.scope.url import auth_url
 from tests.integration.recordings import visited
 
-pytestmark = [pytest.mark.xdist_group("lab"), pytest.mark.filterwarnings("ignore:::openstack")]
+pytestmark = [pytest.mark.filterwarnings("ignore:::openstack")]
 
 SCOPE = "keystone:cloud-1;glance:cloud-999"
 CANONICAL = "identity:cloud-1;image:cloud-999"

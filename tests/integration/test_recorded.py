@@ -20,8 +20,6 @@ from oidproxy.tokens.presented import Use
 from tests.integration.recordings import Seen, visited
 from tests.integration.replaying import Keystone, Server, token_like
 
-pytestmark = pytest.mark.xdist_group("lab")
-
 OTHER = {"cloud-1": "cloud-999", "cloud-999": "cloud-1"}
 ABROAD = {
     "images": "identity:{home};image:{other}",

@@ -11,7 +11,7 @@ from oidproxy.cli.demonstration.downloads import downloads
 from oidproxy.scope.parse import parse
 from oidproxy.scope.url import auth_url
 
-pytestmark = [pytest.mark.xdist_group("lab"), pytest.mark.filterwarnings("ignore:::openstack")]
+pytestmark = [pytest.mark.filterwarnings("ignore:::openstack")]
 
 SCOPE = "identity:cloud-1;image:cloud-999"
 WAIT = {"interval": 0.1, "wait": 20}
