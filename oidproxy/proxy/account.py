@@ -81,7 +81,12 @@ class Account:
         own: tuple[Field, ...] = ()
         if not any(name.lower() == REQUEST_ID for name, _ in fields):
             own = ((b"X-Openstack-Request-Id", self.request_id.encode()),)
-        return own if self.why is None else (*own, (b"X-Scope-Why", self.why.encode("ascii", "replace")))
+        return (*own, *self.explanation)
+
+    @property
+    def explanation(self) -> tuple[Field, ...]:
+        """X-Scope-Why, if the client asked for it."""
+        return () if self.why is None else ((b"X-Scope-Why", self.why.encode("ascii", "replace")),)
 
     def close(self) -> None:
         """Count it and write its line."""

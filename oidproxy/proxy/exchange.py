@@ -232,7 +232,13 @@ class Exchange:
             self.connection.abort()
             return
         close = not self._may_keep_alive()
-        data = error_answer(error, request_id=self.account.request_id, head_only=self._head_only, close=close)
+        data = error_answer(
+            error,
+            request_id=self.account.request_id,
+            head_only=self._head_only,
+            close=close,
+            fields=self.account.explanation,
+        )
         self._answer_whole(error.status, data, close=close)
 
     def reply(self, status: int, fields: tuple[tuple[bytes, bytes], ...], body: bytes) -> None:

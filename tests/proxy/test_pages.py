@@ -89,6 +89,19 @@ async def test_an_answer_says_why_when_it_is_asked(tmp_path):
         assert b"X-Scope-Why" not in head
 
 
+async def test_a_refusal_says_why_too(tmp_path):
+    async with rig(tmp_path) as proxy:
+        head, _ = await get(proxy, b"/s/image:nowhere/image/v2", b"X-Scope-Explain: 1")
+        assert head.split()[1] == b"400"
+        assert b"X-Scope-Why: refused=scope" in head
+        await proxy.upstream.stop()
+        head, _ = await get(proxy, b"/s/image:cloud-1/image/v2", b"X-Scope-Explain: 1")
+        assert head.split()[1] == b"502"
+        assert b"cloud=cloud-1" in head
+        head, _ = await get(proxy, b"/teapot")
+        assert b"X-Scope-Why" not in head
+
+
 async def test_a_request_id_of_the_client_is_kept(tmp_path):
     async with rig(tmp_path) as proxy:
         given = b"req-12345678-1234-1234-1234-123456789012"
