@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from oidproxy.clouds.asking import mapped_entries
 from oidproxy.clouds.registry import Admission, ServiceAccount
 from oidproxy.scope.nearest import nearest
 from oidproxy.scope.services import official
@@ -31,7 +32,7 @@ def admissions(
     for home, granted in keys.admits.items():
         path = ("clouds", name, "admits", home)
         if _is_other(home, name, path, names, findings):
-            admitted[home] = _admission(granted, path, bool(keys.exchange), findings)
+            admitted[home] = _admission(granted, path, keys.exchange is not None, findings)
     return MappingProxyType(admitted)
 
 
@@ -57,8 +58,13 @@ def shares(
     )
 
 
-def exchange(name: str, keys: CloudKeys, findings: Findings) -> tuple[str, ...]:
-    """The ways of exchange, in order of preference."""
+def exchange(name: str, keys: CloudKeys, findings: Findings) -> tuple[str, ...] | None:
+    """The ways of exchange, in order of preference; None where the cloud's services ask the proxy."""
+    if keys.exchange is None:
+        if keys.mapped:
+            message = f"{name}: mapped is for clouds that nobody may reconfigure: give exchange: [mapped]"
+            findings.wrong(("clouds", name, "mapped"), message, key=True)
+        return None
     for position, way in enumerate(keys.exchange):
         path = ("clouds", name, "exchange", position)
         if way == "k2k":
@@ -66,24 +72,40 @@ def exchange(name: str, keys: CloudKeys, findings: Findings) -> tuple[str, ...]:
         elif way not in EXCHANGES:
             message = f"expected one of {', '.join(EXCHANGES)}, got {way!r}"
             findings.wrong(path, message, suggestion=nearest(way, EXCHANGES))
-    if keys.exchange:
-        _not_yet(name, "exchange", "tokens are not exchanged yet", findings)
+    _check_useful(name, keys, keys.exchange, findings)
     return tuple(dict.fromkeys(keys.exchange))
+
+
+def _check_useful(name: str, keys: CloudKeys, ways: Sequence[str], findings: Findings) -> None:
+    """Keys of which one does nothing without the other."""
+    path = ("clouds", name, "exchange")
+    if keys.admits and not ways:
+        message = f"{name}: it admits others, but exchange names no way to give them a token of its own"
+        findings.doubtful(path, message, key=True)
+    if "mapped" in ways and not keys.mapped:
+        findings.wrong(path, f"{name}: exchange names mapped, but mapped: lists no credentials", key=True)
+    if keys.mapped and "mapped" not in ways:
+        message = f"{name}: these credentials are not used, since exchange does not name mapped"
+        findings.doubtful(("clouds", name, "mapped"), message, key=True)
+    for home in keys.mapped:
+        if home not in keys.admits:
+            message = f"{name} does not admit {home}, so these credentials are not used"
+            findings.doubtful(("clouds", name, "mapped", home), message, key=True)
 
 
 def mapped(
     name: str, keys: CloudKeys, names: Collection[str], entries: Collection[str], findings: Findings
-) -> Mapping[str, Mapping[str, str]]:
-    """Home -> home's project id -> the entry of clouds.yaml that its users get here."""
-    found: dict[str, Mapping[str, str]] = {}
+) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    """Home -> home's project id -> the entries of clouds.yaml that its users may get here."""
+    found: dict[str, Mapping[str, tuple[str, ...]]] = {}
     for home, projects in keys.mapped.items():
         path = ("clouds", name, "mapped", home)
         if _is_other(home, name, path, names, findings):
-            for project, entry in projects.items():
-                entry_known(entry, (*path, project), entries, findings)
-            found[home] = MappingProxyType(dict(projects))
-    if keys.mapped:
-        _not_yet(name, "mapped", "tokens are not exchanged yet", findings)
+            listed = {project: mapped_entries(named) for project, named in projects.items()}
+            for project, named in listed.items():
+                for entry in named:
+                    entry_known(entry, (*path, project), entries, findings)
+            found[home] = MappingProxyType(listed)
     return MappingProxyType(found)
 
 
@@ -93,10 +115,8 @@ def service_accounts(
     """Home -> the entry of clouds.yaml with a service account there, for validating expired tokens."""
     for home, entry in keys.service_accounts.items():
         path = ("clouds", name, "service_accounts", home)
-        _is_known(home, path, names, findings)
-        entry_known(entry, path, entries, findings)
-    if keys.service_accounts:
-        _not_yet(name, "service_accounts", "nothing is validated with them yet", findings)
+        if _is_other(home, name, path, names, findings):
+            entry_known(entry, path, entries, findings)
     return MappingProxyType(dict(keys.service_accounts))
 
 
@@ -109,10 +129,6 @@ def entry_known(entry: str, path: Path, entries: Collection[str], findings: Find
     else:
         findings.wrong(path, f"clouds_yaml has no entry {entry!r}", suggestion=nearest(entry, entries))
     return False
-
-
-def _not_yet(name: str, key: str, what: str, findings: Findings) -> None:
-    findings.doubtful(("clouds", name, key), f"{name}: {key} is read and checked, but {what}", key=True)
 
 
 def _admission(keys: AdmitsKeys, path: Path, exchanged: bool, findings: Findings) -> Admission:

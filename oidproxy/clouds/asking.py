@@ -1,4 +1,4 @@
-"""Which clouds have to be asked for their endpoints, and with whose credentials."""
+"""Which entries of clouds.yaml are used for what: to ask clouds for endpoints, and to sign in elsewhere."""
 
 from __future__ import annotations
 
@@ -52,9 +52,24 @@ def asks(config: Config, entries: Sequence[str]) -> Iterator[Ask]:
         yield Ask(name, name)
 
 
+def signing_in(config: Config) -> tuple[str, ...]:
+    """The entries that the proxy signs in with, each once."""
+    return tuple(dict.fromkeys(entry for keys in config.clouds.values() for entry in _signing_in(keys)))
+
+
+def mapped_entries(named: str | list[str]) -> tuple[str, ...]:
+    """What one project is mapped to: an entry, or several in order of preference."""
+    return (named,) if isinstance(named, str) else tuple(named)
+
+
 def _named_by(keys: CloudKeys) -> Iterator[str]:
     if keys.credentials is not None:
         yield keys.credentials
+    yield from _signing_in(keys)
+
+
+def _signing_in(keys: CloudKeys) -> Iterator[str]:
     yield from keys.service_accounts.values()
     for projects in keys.mapped.values():
-        yield from projects.values()
+        for named in projects.values():
+            yield from mapped_entries(named)

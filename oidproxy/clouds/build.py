@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from oidproxy.clouds.catalog import Learned
+    from oidproxy.clouds.credentials import Credential
     from oidproxy.clouds.findings import Findings
 
 LONGEST_NAME = 128
@@ -37,6 +38,8 @@ class Found:
     """Cloud -> PEM text of its authorities."""
     tls: Mapping[int, ListenerTls] = field(default_factory=dict)
     """Position of a listener -> its certificate and key."""
+    credentials: Mapping[str, Credential] = field(default_factory=dict)
+    """Entry of clouds.yaml -> what signs in with it."""
     before: Mapping[str, Cloud] = field(default_factory=dict)
     """The clouds of the registry to be replaced: one that cannot be asked now keeps its endpoints."""
 
@@ -49,6 +52,7 @@ def build(config: Config, found: Found, findings: Findings) -> Registry:
     listeners = listening.listeners(config.listeners, clouds, found.tls, findings)
     admin = listening.admin(config.admin, findings)
     listening.check_admin(admin, listeners, findings)
+    listening.check_beside(config.listeners, clouds, findings)
     indexed = _index(clouds)
     registry = Registry(
         clouds=MappingProxyType(clouds),
@@ -64,6 +68,7 @@ def build(config: Config, found: Found, findings: Findings) -> Registry:
         trusted_proxies=_trusted(config, findings),
         admin=admin,
         store=_store(config, findings),
+        credentials=MappingProxyType(dict(found.credentials)),
         service_types=frozenset(service_type for _, service_type in indexed),
         index=MappingProxyType(indexed),
     )
@@ -195,7 +200,8 @@ def _local(config: Config, names: Sequence[str], findings: Findings) -> str:
 def _fleet_keys(config: Config, clouds: Mapping[str, Cloud], findings: Findings) -> tuple[bytes, ...]:
     if not config.fleet_keys:
         for cloud in clouds.values():
-            for home in cloud.admits:
+            # A cloud whose services ask their own Keystone never holds a closed token.
+            for home in () if cloud.direct else cloud.admits:
                 message = (
                     f"fleet_keys is required, because {cloud.name} admits {home}; {fleet.HOW_TO_MAKE_ONE}"
                 )

@@ -102,8 +102,8 @@ class CloudKeys(Keys, frozen=True):
     insecure: bool | None = None
     groups: list[str] = []
     admits: dict[str, AdmitsKeys] = {}
-    exchange: list[str] = []
-    mapped: dict[str, dict[str, str]] = {}
+    exchange: list[str] | None = None
+    mapped: dict[str, dict[str, str | list[str]]] = {}
     service_accounts: dict[str, str] = {}
     shares: dict[str, list[str]] = {}
 

@@ -14,10 +14,11 @@ from oidproxy.scope.nearest import nearest
 from oidproxy.scope.services import known, nearest_service, official
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from oidproxy.clouds.document import Path
     from oidproxy.clouds.findings import Findings
+    from oidproxy.clouds.registry import Cloud
 
 DEFAULT = ListenerKeys(bind="127.0.0.1:8888")
 """The one listener of a configuration that names none."""
@@ -58,6 +59,19 @@ def check_admin(own: Admin | None, found: tuple[Listener, ...], findings: Findin
     taken = {(listener.host, port) for listener in found for port, _ in _bound(listener, ())}
     if own is not None and (own.host, own.port) in taken:
         findings.wrong(("admin", "bind"), f"{own.host}:{own.port} is taken by a listener")
+
+
+def check_beside(
+    given: Sequence[ListenerKeys] | None, clouds: Mapping[str, Cloud], findings: Findings
+) -> None:
+    """A cloud that has a listener of its own has services that ask it; then nothing is exchanged there."""
+    for position, keys in enumerate(given or ()):
+        if keys.cloud is not None and keys.cloud in clouds and clouds[keys.cloud].direct:
+            message = (
+                f"{keys.cloud} has exchange:, so its services ask their own Keystone; "
+                "a listener of its own is for a cloud whose services ask the proxy: drop one of the two"
+            )
+            findings.wrong(("listeners", position, "cloud"), message)
 
 
 def _check_free(

@@ -15,6 +15,7 @@ from oidproxy.scope.tree import NO_SCOPE, Scope
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from oidproxy.clouds.credentials import Credential
     from oidproxy.clouds.rtt import RoundTrips
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -111,12 +112,21 @@ class Cloud:
     insecure: bool = False
     shares: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
     """Other cloud -> service types whose infrastructure both share."""
-    exchange: tuple[str, ...] = ()
-    mapped: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
+    exchange: tuple[str, ...] | None = None
+    """Its services ask their own Keystone, and the tokens of others are exchanged in one of these ways, in
+    order of preference; None: its services ask the proxy."""
+    mapped: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=lambda: MappingProxyType({}))
+    """Home -> home's project id -> credentials here (`Registry.credentials`), in order of preference."""
     service_accounts: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    """Home -> a credential of a service there, which asks that home about tokens that have ended."""
     unlearned: str = ""
     """Why its endpoints could not be learned: what it lacks is then unknown, not absent. Empty if they
     could."""
+
+    @property
+    def direct(self) -> bool:
+        """Whether its services ask their own Keystone, and know nothing of this proxy."""
+        return self.exchange is not None
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -183,6 +193,8 @@ class Registry:
     trusted_proxies: tuple[str, ...] = ()
     admin: Admin | None = None
     store: str = ""
+    credentials: Mapping[str, Credential] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    """Entry of clouds.yaml -> what signs in with it; those that `mapped` and `service_accounts` name."""
     service_types: frozenset[str] = frozenset()
     """Every official type that at least one cloud serves."""
     index: Mapping[tuple[str, str], tuple[Endpoint, ...]] = field(

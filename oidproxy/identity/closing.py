@@ -1,5 +1,7 @@
 """What goes out as X-Auth-Token and X-Service-Token: bare to Keystone, sealed to the home, closed elsewhere.
 
+To clouds whose services ask their own Keystone go bare tokens of theirs only (`exchanging`).
+
 Theory of operation. One synchronous pass over memory decides everything, and raises `Unvalidated` where a
 home must be asked first; the slow way asks, and takes the same pass again. So both ways cannot differ in
 what they allow.
@@ -13,8 +15,9 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from oidproxy.errors import IdentityUnavailable, NotAdmitted, OidproxyError, TokenRefused
 from oidproxy.identity.bare import for_keystone
+from oidproxy.identity.exchanging import Exchanging, NeedsLogin, NeedsSubject, Projects
 from oidproxy.identity.memory import LATE, Audience, Memory
-from oidproxy.identity.subjects import FOR_ANSWERING, FOR_SENDING, Subjects
+from oidproxy.identity.subjects import FOR_ANSWERING, FOR_ASKING, FOR_SENDING, Subjects
 from oidproxy.scope.canonical import bounded_canonical
 from oidproxy.tokens.digest import shown
 from oidproxy.tokens.presented import Box, Form, Presented, Use
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from oidproxy.clouds.registry import Admission
     from oidproxy.identity.current import Current
+    from oidproxy.identity.logins import Logins
     from oidproxy.identity.subject import Subject
     from oidproxy.routing.decision import Forward, Route
 
@@ -36,7 +40,9 @@ LATE_FOR = 2 * 24 * 3600.0
 """Seconds that Keystone still validates an expired token for a service (`[token] allow_expired_window`)."""
 
 _READS = frozenset({"GET", "HEAD"})
-_PASSES = 4  # the user's token, the service's, and one more each if memory drops them in between
+# The user's token, the service's, and one more each if memory drops them in between; an exchange may need
+# several accounts of ours.
+_PASSES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class Outgoing:
 
     token: str | None = field(repr=False)
     service_token: str | None = field(repr=False)
+    projects: Projects | None = None
+    """After an exchange into another project: what the home's and the cloud's own id of it are."""
 
 
 class Unvalidated(Exception):  # no failure: the slow way is to be taken
@@ -58,11 +66,18 @@ class Unvalidated(Exception):  # no failure: the slow way is to be taken
 class Closing:
     """Makes the tokens of forwarded requests."""
 
-    __slots__ = ("_clock", "_current", "_memory", "_subjects")
+    __slots__ = ("_clock", "_current", "_exchanging", "_logins", "_memory", "_subjects")
 
     def __init__(
-        self, subjects: Subjects, memory: Memory, current: Current, clock: Callable[[], float]
+        self,
+        subjects: Subjects,
+        logins: Logins,
+        memory: Memory,
+        current: Current,
+        clock: Callable[[], float],
     ) -> None:
+        self._exchanging = Exchanging(subjects, logins, current)
+        self._logins = logins
         self._subjects = subjects
         self._memory = memory
         self._current = current
@@ -72,7 +87,7 @@ class Closing:
         """The tokens, if nobody has to be asked and nothing is to be refused."""
         try:
             return self._pass(forward, method)
-        except (Unvalidated, OidproxyError):
+        except (Unvalidated, NeedsSubject, NeedsLogin, OidproxyError):
             return None
 
     async def later(self, forward: Forward, method: str) -> Outgoing:
@@ -82,6 +97,10 @@ class Closing:
                 return self._pass(forward, method)
             except Unvalidated as missing:
                 await self._validate(missing.token, forward)
+            except NeedsSubject as missing:
+                await self._subjects.known(missing.token, age=FOR_ASKING)
+            except NeedsLogin as missing:
+                await self._logins.login(missing.cloud, missing.entry)
         raise IdentityUnavailable(
             "The token was validated, but not remembered: too many are in use at one time."
         )
@@ -95,8 +114,25 @@ class Closing:
                 for_keystone(forward.service_token, forward.route),
             )
         self._check_user(forward, method)
+        if forward.direct:
+            return self._direct(forward, method)
         service, companion = self._service_token(forward, method)
         return Outgoing(self._user_token(forward, companion), service)
+
+    def _direct(self, forward: Forward, method: str) -> Outgoing:
+        """To services that ask their own Keystone: nothing that only this proxy could tell them about."""
+        token, service, route = forward.token, forward.service_token, forward.route
+        if service is not None and service.form is Form.CLOSED:
+            raise TokenRefused("X-Service-Token holds a token that another cloud may only validate.")
+        if service is not None and service.home != route.cloud:
+            _refuse_undeclared(service, route, method)
+            service = None
+        bare = service.token if service is not None else None
+        if token is None or token.home == route.cloud:
+            return Outgoing(token.token if token is not None else None, bare)
+        exchanged = self._exchanging.exchanged(forward, token)
+        there = exchanged.projects
+        return Outgoing(exchanged.token, None, there if there.home != there.here else None)
 
     def _check_user(self, forward: Forward, method: str) -> None:
         """First what needs no home to be asked: nobody is asked about a token that is not admitted anyway."""

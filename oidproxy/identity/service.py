@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from oidproxy.errors import TokenRefused
 from oidproxy.identity.closing import Closing, Outgoing
 from oidproxy.identity.current import Current
+from oidproxy.identity.exchanging import Projects
 from oidproxy.identity.issuing import Issuing
-from oidproxy.identity.memory import Memory
+from oidproxy.identity.logins import Logins
+from oidproxy.identity.memory import Memory, key
 from oidproxy.identity.question import Fetch, Question, WriteHead
 from oidproxy.identity.reply import Reply
 from oidproxy.identity.revocation import Revocation
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from oidproxy.routing.decision import Forward, Issue, Revoke, Snapshot, Validate
     from oidproxy.tokens.presented import Presented
 
-__all__ = ["Identity", "Outgoing", "Reply", "Subject", "WriteHead"]
+__all__ = ["Identity", "Outgoing", "Projects", "Reply", "Subject", "WriteHead"]
 
 
 class Identity:
@@ -39,6 +41,7 @@ class Identity:
         "_closing",
         "_current",
         "_issuing",
+        "_logins",
         "_memory",
         "_revocation",
         "_subjects",
@@ -52,15 +55,17 @@ class Identity:
         self._current = Current(snapshot)
         self._memory = memory = Memory()
         self._subjects = subjects = Subjects(Question(fetch, pseudonym), memory, self._current, clock)
-        self._closing = Closing(subjects, memory, self._current, clock)
+        self._logins = logins = Logins(fetch, self._current, clock, pseudonym)
+        self._closing = Closing(subjects, logins, memory, self._current, clock)
         self._issuing = Issuing(fetch, subjects, self._current, clock)
-        self._validation = Validation(fetch, subjects, memory, self._current, clock)
+        self._validation = Validation(fetch, subjects, memory, self._current, logins=logins, clock=clock)
         self._revocation = Revocation(fetch, subjects, self._current)
 
     def swap(self, snapshot: Snapshot) -> None:
         """Decide by this snapshot from now on: what homes said stays, what was allowed on it does not."""
         self._current.snapshot = snapshot
         self._memory.forget_closings()
+        self._logins.clear()
 
     # Who a token is.
 
@@ -82,9 +87,16 @@ class Identity:
             raise TokenRefused("A token of another cloud cannot be used here.")
         return await self._subjects.known(token, age=FOR_ASKING)
 
-    def forget(self, token: Presented) -> None:
-        """A cloud answered 401 to this token: its home is asked again before it is used once more."""
-        self._memory.forget(token.key)
+    def unaccepted(self, forward: Forward, sent: Outgoing) -> None:
+        """The cloud answered 401 (rule G4): whoever vouched for what was sent is asked again before the next.
+
+        That is the token's home, and after an exchange also the cloud that issued what was sent instead.
+        """
+        if forward.token is not None:
+            self._memory.forget(forward.token.key)
+        if forward.direct and sent.token is not None:
+            self._memory.forget(key(forward.route.cloud, sent.token))
+            self._logins.forget(forward.route.cloud, sent.token)
 
     # What to send.
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from oidproxy.clouds.registry import Admission
     from oidproxy.http.head import RequestHead
     from oidproxy.identity.current import Current
+    from oidproxy.identity.logins import Logins
     from oidproxy.identity.question import Fetch, WriteHead
     from oidproxy.identity.subject import Subject
     from oidproxy.routing.decision import Validate
@@ -46,12 +47,20 @@ _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
 class Validation:
     """Answers services that ask their own Keystone about a token."""
 
-    __slots__ = ("_clock", "_current", "_fetch", "_memory", "_subjects")
+    __slots__ = ("_clock", "_current", "_fetch", "_logins", "_memory", "_subjects")
 
     def __init__(
-        self, fetch: Fetch, subjects: Subjects, memory: Memory, current: Current, clock: Callable[[], float]
+        self,
+        fetch: Fetch,
+        subjects: Subjects,
+        memory: Memory,
+        current: Current,
+        *,
+        logins: Logins,
+        clock: Callable[[], float],
     ) -> None:
         self._fetch = fetch
+        self._logins = logins
         self._subjects = subjects
         self._memory = memory
         self._current = current
@@ -151,14 +160,24 @@ class Validation:
         return await self._late(subject, cloud)
 
     async def _late(self, subject: Presented, cloud: str) -> Subject:
-        """An ended token cannot ask about itself; the service of its home that came with it can."""
+        """An ended token cannot ask about itself.
+
+        The service of its home that came with it can; between two services of the same cloud none comes, so
+        that an account of ours at its home has to ask, if the operator declared one.
+        """
         service = self._companion(subject, cloud)
-        if service is None:
-            raise _not_found(
-                subject, f"it has ended, and no service of {subject.home} came to {cloud} with it"
+        if service is not None:
+            with suppress(TokenRefused):
+                return await self._subjects.late(subject, service, age=FOR_ANSWERING)
+        account = self._current.snapshot.registry.clouds[cloud].service_accounts.get(subject.home)
+        if account is None:
+            reason = (
+                "no service of its home came with it that is still known there, and no account is declared"
             )
+            raise _not_found(subject, f"it has ended; {reason} in the service_accounts of {cloud}")
+        login = await self._logins.login(subject.home, account)
         try:
-            return await self._subjects.late(subject, service, age=FOR_ANSWERING)
+            return await self._subjects.late(subject, login.token, age=FOR_ANSWERING)
         except TokenRefused:
             raise _not_found(
                 subject, f"{subject.home} does not accept it, not even as an ended one"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from oidproxy.errors import BadRequest, NotSupported
+from oidproxy.http.head import Length
 from oidproxy.proxy import pages
+from oidproxy.rewrite import ids
 from oidproxy.rewrite.request import request_head
 from oidproxy.rewrite.table import may_rewrite
 from oidproxy.routing.decision import (
@@ -25,7 +28,7 @@ from oidproxy.upstream.call import Request
 
 if TYPE_CHECKING:
     from oidproxy.http.head import Framing
-    from oidproxy.identity.service import Outgoing, WriteHead
+    from oidproxy.identity.service import Outgoing, Projects, WriteHead
     from oidproxy.proxy.exchange import Exchange
     from oidproxy.tokens.presented import Presented
 
@@ -54,7 +57,6 @@ def carry_out(exchange: Exchange, decision: Decision) -> None:
 
 def _forward(exchange: Exchange, forward: Forward) -> None:
     identity = exchange.serving.identity
-    exchange.token = forward.token
     service = forward.service_token if identity.is_service(forward.service_token) else forward.token
     _note(exchange, forward.route, service)
     if _lacks_scope(exchange, forward):
@@ -75,17 +77,33 @@ async def _forward_later(exchange: Exchange, forward: Forward) -> None:
 
 
 def _send(exchange: Exchange, forward: Forward, outgoing: Outgoing) -> None:
-    head, route, identity = exchange.request, forward.route, exchange.serving.identity
+    head, identity = exchange.request, exchange.serving.identity
+    route, body = forward.route, forward.body
+    if outgoing.projects is not None:
+        route, body = _elsewhere(exchange, route, body, outgoing.projects)
+    framing = head.framing if body is None else Length(len(body))
     write = _writer(exchange, route, service_token=outgoing.service_token)
-    exchange.send(
-        Request(
-            endpoint=route.endpoint,
-            method=head.method,
-            head=write(head.framing, token=outgoing.token),
-            framing=head.framing,
-            from_service=identity.is_service(forward.service_token) or identity.is_service(forward.token),
-        )
+    exchange.sent = forward, outgoing
+    request = Request(
+        endpoint=route.endpoint,
+        method=head.method,
+        head=write(framing, token=outgoing.token),
+        framing=framing,
+        from_service=identity.is_service(forward.service_token) or identity.is_service(forward.token),
     )
+    exchange.send(request, body)
+
+
+def _elsewhere(
+    exchange: Exchange, route: Route, body: bytes | None, project: Projects
+) -> tuple[Route, bytes | None]:
+    """The request as it is in the project that its token was exchanged for; answers will be put back."""
+    there = replace(route, target=ids.in_target(route.target, project.home, project.here))
+    service_type, rest = route.service_type, route.rest
+    exchange.ids = ids.projects(project.here, project.home, service_type, rest)
+    if body is not None:
+        body = ids.in_body(body, ids.projects(project.home, project.here, service_type, rest))
+    return there, body
 
 
 def _writer(exchange: Exchange, route: Route, *, service_token: str | None = None) -> WriteHead:
@@ -104,7 +122,8 @@ def _writer(exchange: Exchange, route: Route, *, service_token: str | None = Non
             peer_trusted=serving.trusts(peer),
             pseudonym=serving.pseudonym,
             request_id=exchange.account.request_id,
-            identity_encoding=may_rewrite(route.service_type, route.rest, abroad=route.home != route.cloud),
+            identity_encoding=bool(exchange.ids)
+            or may_rewrite(route.service_type, route.rest, abroad=route.home != route.cloud),
             via_depth=exchange.snapshot.registry.limits.via_depth,
         )
 

@@ -20,6 +20,7 @@ from oidproxy.http.head import Chunked, Length, RequestHead, ResponseHead
 from oidproxy.proxy.account import Account
 from oidproxy.rewrite.answer import answer as rewrite_answer
 from oidproxy.rewrite.answer import informational_head
+from oidproxy.rewrite.ids import NO_IDS, Ids
 from oidproxy.routing.decide import decide, decide_body
 
 if TYPE_CHECKING:
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
 
     from oidproxy.clouds.limits import Limits
+    from oidproxy.identity.service import Outgoing
     from oidproxy.proxy.serving import Serving
     from oidproxy.proxy.terms import Client
     from oidproxy.rewrite.scanner import Scanner
-    from oidproxy.routing.decision import Arrival, Decision, Route, Snapshot
-    from oidproxy.tokens.presented import Presented
+    from oidproxy.routing.decision import Arrival, Decision, Forward, Route, Snapshot
     from oidproxy.upstream.call import Call, Request
 
 _log = logging.getLogger("oidproxy.proxy")
@@ -67,10 +68,11 @@ class Exchange:
         "answered",
         "connection",
         "head",
+        "ids",
         "route",
+        "sent",
         "serving",
         "snapshot",
-        "token",
     )
 
     def __init__(
@@ -90,7 +92,10 @@ class Exchange:
         self.snapshot: Snapshot = serving.snapshot
         self.account = Account(connection, serving, head)
         self.route: Route | None = None
-        self.token: Presented | None = None
+        self.sent: tuple[Forward, Outgoing] | None = None
+        """What was forwarded, and the tokens that went with it."""
+        self.ids: Ids = NO_IDS
+        """Ids of the cloud's that the client knows by other names."""
         self.answered = False
         """The head of the answer went out."""
         self._call: Call | None = None
@@ -139,7 +144,6 @@ class Exchange:
         """The request's body is complete."""
         if self._collected is not None:
             body, self._collected = bytes(self._collected), None
-            self._whole_body = body
             now = self.serving.clock()
             self._carry_out(decide_body(self.request, body, self.arrival, self.snapshot, now))
         elif self._call is not None:
@@ -209,8 +213,10 @@ class Exchange:
         # Cancelled before its first step, the task never begins the work, which must be closed all the same.
         self._task.add_done_callback(lambda _: work.close())
 
-    def send(self, request: Request) -> None:
-        """Start the call."""
+    def send(self, request: Request, body: bytes | None = None) -> None:
+        """Start the call; `body` is what goes with it where the client's was read whole before."""
+        if body is not None:
+            self._whole_body = body
         if self.connection.body_unread:
             self.connection.hold()
         call = self.serving.upstreams.start(request, self)
@@ -343,16 +349,17 @@ class Exchange:
     def _answer(self, head: ResponseHead) -> None:
         request, route = self.request, cast("Route", self.route)
         links = self.serving.links(self.snapshot, route.endpoint, route.facade)
-        rewritten = rewrite_answer(head, route, request.method, links, client_minor=request.minor)
+        rewritten = rewrite_answer(
+            head, route, request.method, links, client_minor=request.minor, ids=self.ids
+        )
         self._scanner = rewritten.scanner
         self._chunked = isinstance(rewritten.framing, Chunked)
         self._keep_alive = self._may_keep_alive() and not rewritten.until_close
         self.answered = True
         self.account.status = head.status
         self.account.begins_answer()
-        if head.status == 401 and self.token is not None:
-            # Whatever was remembered of it may be out of date (rule G4).
-            self.serving.identity.forget(self.token)
+        if head.status == 401 and self.sent is not None:
+            self.serving.identity.unaccepted(*self.sent)
         extra = self.account.own_fields(rewritten.fields)
         self.connection.write(rewritten.head_bytes(extra, close=not self._keep_alive))
 

@@ -11,6 +11,8 @@ from oidproxy.errors import BadAnswer
 from oidproxy.http.fields import HOP_BY_HOP, SCOPE_PREFIXES
 from oidproxy.http.head import Chunked, Field, Framing, Length, NoBody, ResponseHead, UntilClose
 from oidproxy.rewrite.guard import GuardedLinks, GuardedScanner
+from oidproxy.rewrite.ids import NO_IDS, Ids, Replacing
+from oidproxy.rewrite.ids import rules as rules_of
 from oidproxy.rewrite.lines import join
 from oidproxy.rewrite.request import keeps_cookies, named_by_connection
 from oidproxy.rewrite.scanner import Scanner
@@ -82,11 +84,18 @@ class RewrittenAnswer:
 
 
 def answer(
-    head: ResponseHead, route: Route, method: str, links: Links | None, *, client_minor: int = 1
+    head: ResponseHead,
+    route: Route,
+    method: str,
+    links: Links | None,
+    *,
+    client_minor: int = 1,
+    ids: Ids = NO_IDS,
 ) -> RewrittenAnswer:
     """What the client gets of this answer to `method`.
 
     `links` are the cloud's; None leaves every URL as it is. `client_minor` is the client's version of HTTP/1.
+    `ids` are those that the client knows by other names.
     No Via is added (a gateway need not, RFC 9110 section 7.6.3), no Server, no Content-Type.
 
     Raises:
@@ -96,6 +105,8 @@ def answer(
     if links is not None and abroad:
         links = GuardedLinks(links, route.endpoint)
     rules = _rules_abroad(head, route) if abroad and links else _rules(head, route, links)
+    if ids and _is_json(head) and head.status != _PARTIAL and not (rules and rules.version_document):
+        rules = rules_of(tuple(dict.fromkeys((*(rules.paths if rules else ()), *ids.paths))))
     bodiless = head.framing in _BODILESS
     if rules is not None and not bodiless and _encoded(head):
         raise BadAnswer(
@@ -106,7 +117,9 @@ def answer(
         fields.append((b"Content-Length", head.index[b"content-length"]))
     if links is not None and not head.index.keys().isdisjoint(_URLS):
         fields = [_with_links(field, route, links) for field in fields]
-    scanner = None if rules is None or links is None or bodiless else _scanner(links, rules, route)
+        if ids:
+            fields = [_with_ids(field, ids) for field in fields]
+    scanner = None if rules is None or bodiless else _scanner(links, rules, route, ids)
     if scanner is not None and abroad:
         scanner = GuardedScanner(scanner)
     framing = head.framing if bodiless else _client_framing(head.framing, scanner, client_minor)
@@ -148,10 +161,12 @@ def _rules(head: ResponseHead, route: Route, links: Links | None) -> RuleSet | N
     """Where the links are in this answer's body, if it is one to rewrite."""
     if not links or head.status == _PARTIAL:
         return None
+    return keys_for(route.service_type, route.rest) if _is_json(head) else None
+
+
+def _is_json(head: ResponseHead) -> bool:
     content_type = head.index.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if not content_type.startswith(b"application/") or not content_type.endswith((b"json", b"json-home")):
-        return None
-    return keys_for(route.service_type, route.rest)
+    return content_type.startswith(b"application/") and content_type.endswith((b"json", b"json-home"))
 
 
 def _rules_abroad(head: ResponseHead, route: Route) -> RuleSet | None:
@@ -172,10 +187,12 @@ def _encoded(head: ResponseHead) -> bool:
     return head.index.get(b"content-encoding", b"identity").strip().lower() not in {b"", b"identity"}
 
 
-def _scanner(links: Links, rules: RuleSet, route: Route) -> Scanner:
+def _scanner(links: Links | None, rules: RuleSet, route: Route, ids: Ids) -> Scanner | None:
     if rules.version_document:
-        return VersionScanner(links, rules, route.service_type)
-    return Scanner(links, rules)
+        return VersionScanner(links, rules, route.service_type) if links is not None else None
+    if ids:
+        return Scanner(Replacing(ids, links), rules)
+    return Scanner(links, rules) if links is not None else None
 
 
 def _client_framing(framing: Framing, scanner: Scanner | None, client_minor: int) -> Framing:
@@ -183,6 +200,11 @@ def _client_framing(framing: Framing, scanner: Scanner | None, client_minor: int
         return framing
     # Chunks are not known to HTTP/1.0 (RFC 9112 section 7.1); its bodies end with the connection.
     return Chunked() if client_minor else UntilClose()
+
+
+def _with_ids(field: Field, ids: Ids) -> Field:
+    name, value = field
+    return (name, Replacing(ids).in_url(value)) if name.lower() in _URLS else field
 
 
 def _with_links(field: Field, route: Route, links: Links) -> Field:

@@ -18,12 +18,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from oidproxy.rewrite.rules import DEAD, FILLER, GROUP, STRING, TEXT, Node, RuleSet
-
-if TYPE_CHECKING:
-    from oidproxy.rewrite.links import Links
 
 KEY_AT_MOST = 1024
 """Longer keys are nobody's: what they hold is left alone."""
@@ -44,6 +41,21 @@ _TEXT = re.compile(TEXT, re.DOTALL)
 _SKIPPED = re.compile(FILLER + rb"(?>(?:(?:" + STRING + rb"|" + GROUP + rb")" + FILLER + rb")*)", re.DOTALL)
 
 _Edit = tuple[int, int, bytes]
+
+
+class Matches(Protocol):
+    """What a scanner asks about the strings that its rules lead to."""
+
+    def absent(self, data: bytes) -> bool:
+        """Whether a piece surely holds nothing to be replaced, nor the beginning of it."""
+        ...
+
+    def match(self, buffer: bytes, start: int) -> tuple[int, bytes] | None:
+        """For the string whose first character is at `start`: where what is replaced ends, and by what.
+
+        None if nothing is; the end is negative if the buffer ends before that is known.
+        """
+        ...
 
 
 class Scanner:
@@ -68,7 +80,7 @@ class Scanner:
     learned: tuple[str, ...] = ()
     """URLs that the document says its service has (only version documents do; see `rewrite.versions`)."""
 
-    def __init__(self, links: Links, rules: RuleSet) -> None:
+    def __init__(self, links: Matches, rules: RuleSet) -> None:
         self._links = links
         self._buffer = b""
         """What is not walked yet …"""

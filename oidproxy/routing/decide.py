@@ -58,7 +58,7 @@ def _at(asked: Inbound, body: bytes | None) -> Decision:
         return own_pages.answer(asked, asked.place.page)
     if asked.place.service_type == IDENTITY:
         return _identity(asked, body)
-    return forwarding.forward(asked)
+    return forwarding.forward(asked, body)
 
 
 def _identity(asked: Inbound, body: bytes | None) -> Decision:

@@ -124,6 +124,12 @@ class Forward:
     scoped: bool = True
     """Whether header, URL or token carry a scope. Where `require_scope` is set, a call with a token that is
     no service's own needs one; on listeners that only users reach, routing has checked that already."""
+    direct: bool = False
+    """Whether the cloud's services ask their own Keystone: tokens of other homes are exchanged there."""
+    carried: Presented | None = None
+    """The client's own token of a direct cloud."""
+    body: bytes | None = field(default=None, repr=False)
+    """The request's whole body, where it was read: then this goes upstream, changed or not."""
 
 
 @dataclass(frozen=True, slots=True)

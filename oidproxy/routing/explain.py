@@ -191,7 +191,9 @@ class _Telling:
         called = {
             "cloud": route.cloud,
             "region": route.endpoint.region,
-            "token": sent_as(_token(decision), route),
+            "token": sent_as(
+                _token(decision), route, direct=isinstance(decision, Forward) and decision.direct
+            ),
             "admitted": self._admits(route.cloud),
         }
         return called | {"endpoint": route.endpoint.base} if self.operator else called

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oidproxy.errors import BadRequest, TokenRefused
+from oidproxy.errors import BadRequest, BodyTooLarge, TokenRefused
+from oidproxy.http.head import Length, NoBody
 from oidproxy.routing.boxes import box_of, check_call, check_narrows
+from oidproxy.routing.carried import carried_token
 from oidproxy.routing.carriers import IDENTITY
 from oidproxy.routing.completion import complete
 from oidproxy.routing.credentials import auth_token, service_token
-from oidproxy.routing.decision import Forward
+from oidproxy.routing.decision import Forward, ReadBody
 from oidproxy.routing.delegation import check_acts_now
 from oidproxy.routing.infrastructure import check_together
 from oidproxy.routing.plans import member
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from oidproxy.tokens.presented import Presented
 
 
-def forward(inbound: Inbound) -> Forward:
+def forward(inbound: Inbound, body: bytes | None = None) -> Forward | ReadBody:
     """A call to a service. Raises what `decide` turns into a refusal."""
     token = auth_token(inbound.head, inbound.snapshot, inbound.local)
     service = service_token(inbound.head, inbound.snapshot, inbound.local)
@@ -34,9 +36,36 @@ def forward(inbound: Inbound) -> Forward:
     bound = complete(carriers, inbound.place.service_type)
     one = serving_cloud(inbound, bound, carriers)
     check_together(inbound, carriers, one.cloud)
-    check_acts_now(inbound.place.service_type, one.cloud, token)
     way = route(inbound, one, bound, carriers.home, effective=effective)
-    return Forward(way, token, service, scoped)
+    direct = inbound.registry.clouds[one.cloud].direct
+    exchanged = direct and token is not None and token.home != one.cloud
+    if not exchanged:
+        check_acts_now(inbound.place.service_type, one.cloud, token)
+    if exchanged and body is None and _names_projects(inbound):
+        return read_body(inbound)
+    carried = carried_token(inbound.head, one.cloud, inbound.snapshot) if exchanged else None
+    return Forward(way, token, service, scoped, direct, carried, body)
+
+
+def read_body(inbound: Inbound) -> ReadBody:
+    """Read this request's body, if it may be held.
+
+    Raises:
+        BodyTooLarge: it says that it is longer.
+    """
+    framing, limit = inbound.head.framing, inbound.registry.limits.request_body
+    if isinstance(framing, Length) and framing.size > limit:
+        raise BodyTooLarge(f"This request's body has to be read whole, so it may hold at most {limit} bytes.")
+    return ReadBody(limit)
+
+
+def _names_projects(inbound: Inbound) -> bool:
+    """Whether the request has a document in which the home's project may be named."""
+    head = inbound.head
+    if isinstance(head.framing, NoBody) or inbound.place.service_type == "object-store":
+        return False
+    content_type = head.get(b"content-type") or b""
+    return content_type.partition(b";")[0].strip().lower() == b"application/json"
 
 
 def check_token(token: Presented | None, inbound: Inbound) -> None:

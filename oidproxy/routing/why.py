@@ -24,6 +24,7 @@ from oidproxy.tokens.presented import Form, Presented
 LIMIT = 1024
 """Bytes of the header's value."""
 
+EXCHANGED = "exchanged"
 _EXPRESSION_SHOWN = 512
 _READABLE = '*@/()|&:,+-._~"<>= '  # `%` and what is not ASCII come out percent-encoded
 
@@ -35,7 +36,9 @@ def why(decision: Decision) -> str:
     `token` (the form in which the request's token is sent).
     """
     match decision:
-        case Forward(route, token) | FanOut(_, route, token):
+        case Forward(route, token, direct=direct):
+            pairs = _way(route) | {"token": sent_as(token, route, direct=direct)}
+        case FanOut(_, route, token):
             pairs = _way(route) | {"token": sent_as(token, route)}
         case Issue(route) | Validate(route) | Revoke(route):
             pairs = _way(route) | {"token": Form.BARE.value}
@@ -48,12 +51,17 @@ def why(decision: Decision) -> str:
     return "; ".join(f"{key}={quote(value, safe=_READABLE)}" for key, value in pairs.items())[:LIMIT]
 
 
-def sent_as(token: Presented | None, route: Route) -> str:
-    """The form in which this token goes along a route: `none`, `bare`, `sealed` or `closed` (identity.md)."""
+def sent_as(token: Presented | None, route: Route, *, direct: bool = False) -> str:
+    """The form in which this token goes along a route (identity.md).
+
+    `none`, `bare`, `sealed` or `closed`; to a `direct` cloud of another home `exchanged`.
+    """
     if token is None:
         return "none"
     if route.service_type == IDENTITY:
         return Form.BARE.value
+    if direct:
+        return Form.BARE.value if route.cloud == token.home else EXCHANGED
     return (Form.SEALED if route.cloud == token.home else Form.CLOSED).value
 
 

@@ -15,7 +15,6 @@ clouds:
     auth_url: https://rennes.example/identity/v3
     region: West
     insecure: true
-    exchange: [mapped]
     endpoints: {image: {West: https://rennes.example/image, East: https://east.example/image/v2}}
 """
 TABLE = """\
@@ -53,11 +52,7 @@ def check(tmp_path, monkeypatch, capsys):
 def test_a_good_configuration_is_shown_service_by_service(check):
     status, output, complaints = check(TWO)
     assert (status, output) == (0, TABLE)
-    assert complaints == (
-        "warning: oidproxy.yaml:9:5: rennes: INSECURE, its certificates are not verified\n"
-        "warning: oidproxy.yaml:10:5: rennes: exchange is read and checked, "
-        "but tokens are not exchanged yet\n"
-    )
+    assert complaints == ("warning: oidproxy.yaml:9:5: rennes: INSECURE, its certificates are not verified\n")
 
 
 def test_every_error_has_its_line_and_nothing_else_is_shown(check):
@@ -67,7 +62,7 @@ def test_every_error_has_its_line_and_nothing_else_is_shown(check):
     assert (status, output) == (2, "")
     assert complaints == (
         "oidproxy.yaml:3:8: no cloud is called 'pariss' (did you mean paris?)\n"
-        "oidproxy.yaml:12:8: expected a URL that begins with one of "
+        "oidproxy.yaml:11:8: expected a URL that begins with one of "
         "sqlite, redis, rediss, valkey, valkeys, unix and ://\n"
     )
 

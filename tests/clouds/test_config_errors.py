@@ -196,8 +196,23 @@ CASES = {
     "exchange": (
         "clouds: {one: {upstream: 127.0.9.1, exchange: [mapped, k2k, caried]}}\n",
         [
+            "oidproxy.yaml:1:37: one: exchange names mapped, but mapped: lists no credentials",
             "oidproxy.yaml:1:56: k2k (Keystone to Keystone) is not available; use mapped, carried, same",
             "oidproxy.yaml:1:61: expected one of mapped, carried, same, got 'caried' (did you mean carried?)",
+        ],
+    ),
+    "exchange beside a cloud": (
+        ("listeners: [{bind: 127.0.8.1, ports: openstack, cloud: one}]\n"
+        "clouds: {one: {upstream: 127.0.9.1, exchange: []}}\n"),
+        [
+            ("oidproxy.yaml:1:56: one has exchange:, so its services ask their own Keystone; a listener of its own "
+            "is for a cloud whose services ask the proxy: drop one of the two")
+        ],
+    ),
+    "mapped without exchange": (
+        "local: one\nclouds: {one: {upstream: 127.0.9.1, mapped: {two: {}}}, two: {upstream: 127.0.9.2}}\n",
+        [
+            "oidproxy.yaml:2:37: one: mapped is for clouds that nobody may reconfigure: give exchange: [mapped]",
         ],
     ),
     "credentials without clouds.yaml": (
@@ -283,10 +298,11 @@ def test_errors_of_clouds_yaml_name_that_file(files, expected, errors):
 def test_an_unknown_entry_of_clouds_yaml(errors):
     text = (
         "clouds_yaml: clouds.yaml\nlocal: one\nclouds:\n  one:\n    auth_url: http://a/v3\n    credentials: readr\n"
-        "    mapped: {two: {p: readre}}\n    service_accounts: {two: x}\n  two: {upstream: 127.0.9.1}\n"
+        "    exchange: [mapped]\n    mapped: {two: {p: readre}}\n    service_accounts: {two: x}\n"
+        "  two: {upstream: 127.0.9.1}\n"
     )
     assert errors(text, {"clouds.yaml": "clouds: {reader: {}}"}) == [
         "oidproxy.yaml:6:18: clouds_yaml has no entry 'readr' (did you mean reader?)",
-        "oidproxy.yaml:7:23: clouds_yaml has no entry 'readre' (did you mean reader?)",
-        "oidproxy.yaml:8:29: clouds_yaml has no entry 'x'",
+        "oidproxy.yaml:8:23: clouds_yaml has no entry 'readre' (did you mean reader?)",
+        "oidproxy.yaml:9:29: clouds_yaml has no entry 'x'",
     ]

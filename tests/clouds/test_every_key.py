@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from oidproxy.clouds.catalog import Learned
 from oidproxy.clouds.config import Config
 from oidproxy.clouds.limits import Limits
+from oidproxy.clouds.loading.entries import Entry
 from oidproxy.clouds.registry import Admin, Admission, Endpoint, Listener, Origin, ServiceAccount
 from oidproxy.clouds.standard import PORTS, STANDARD
 from oidproxy.scope.parse import parse
@@ -22,7 +24,7 @@ SAMPLE = """
 listeners:
   - {bind: "127.0.0.1:8888"}
   - {bind: "127.0.2.1", ports: openstack, cloud: cloud-1, scope: "image:cloud-999"}
-  - {bind: "[::1]:9000", ports: {glance: 9292, dns: 9001}, cloud: cloud-999}
+  - {bind: "[::1]:9000", ports: {glance: 9292, dns: 9001}, cloud: cloud-1}
 admin: {bind: "127.0.0.1:8889", token: "${file:admin.token}"}
 local: cloud-1
 require_scope: true
@@ -63,6 +65,14 @@ FILES = {
     "new.key": bytes(range(150, 214)),
     "clouds.yaml": "clouds: {cloud-999-reader: {}, cloud-999-mapped: {}, cloud-1-service: {}}",
 }
+MAPPED = {"application_credential_id": "ac", "application_credential_secret": "xyzzy"}
+SERVICE = {
+    "username": "nova",
+    "user_domain_name": "Default",
+    "password": "hunter2",
+    "project_name": "service",
+    "project_domain_id": "default",
+}
 OLD_KEY = "ab" * 64
 
 
@@ -70,16 +80,25 @@ def nobody(clouds_yaml, asks, timeout):
     return {ask.cloud: Learned(ask.cloud, error="not asked") for ask in asks}
 
 
+def entries(clouds_yaml, names):
+    known = {
+        "cloud-999-mapped": Entry("cloud-999-mapped", "v3applicationcredential", MAPPED),
+        "cloud-1-service": Entry("cloud-1-service", "password", SERVICE),
+    }
+    assert list(names) == ["cloud-1-service", "cloud-999-mapped"]
+    return known
+
+
 @pytest.fixture
 def sample(loaded):
-    return loaded(SAMPLE, FILES, environ={"OLD_KEY": OLD_KEY}, learn=nobody).registry
+    return loaded(SAMPLE, FILES, environ={"OLD_KEY": OLD_KEY}, learn=nobody, read_entries=entries).registry
 
 
 def test_listeners(sample):
     gateway, beside, both = sample.listeners
     assert gateway == Listener("127.0.0.1", 8888)
     assert beside == Listener("127.0.2.1", None, PORTS, "cloud-1", parse("image:cloud-999"))
-    assert both == Listener("::1", 9000, {"image": 9292, "dns": 9001}, "cloud-999")
+    assert both == Listener("::1", 9000, {"image": 9292, "dns": 9001}, "cloud-1")
 
 
 def test_admin(sample):
@@ -141,10 +160,30 @@ def test_what_a_cloud_declares(sample):
         )
     }
     assert cloud.exchange == ("mapped", "carried")
-    assert cloud.mapped == {"cloud-1": {"3f2a": "cloud-999-mapped"}}
+    assert cloud.direct
+    assert cloud.mapped == {"cloud-1": {"3f2a": ("cloud-999-mapped",)}}
     assert cloud.service_accounts == {"cloud-1": "cloud-1-service"}
     assert cloud.shares == {"cloud-1": frozenset({"network", "placement"})}
     assert cloud.unlearned == "not asked"
+
+
+def test_credentials(sample):
+    told = {name: json.loads(found.body)["auth"] for name, found in sample.credentials.items()}
+    assert told == {
+        "cloud-999-mapped": {
+            "identity": {
+                "methods": ["application_credential"],
+                "application_credential": {"id": "ac", "secret": "xyzzy"},
+            }
+        },
+        "cloud-1-service": {
+            "identity": {
+                "methods": ["password"],
+                "password": {"user": {"name": "nova", "domain": {"name": "Default"}, "password": "hunter2"}},
+            },
+            "scope": {"project": {"name": "service", "domain": {"id": "default"}}},
+        },
+    }
 
 
 def test_endpoints(sample):

@@ -192,9 +192,7 @@ def test_a_child_that_cannot_ask_at_all_is_an_error(tmp_path, monkeypatch):
     path.write_text("[hunter2]")
     with pytest.raises(ConfigError) as caught:
         asked.learn(str(path), [Ask("one", "one")], 1.0)
-    assert (
-        str(caught.value) == "endpoints cannot be learned: the process that asks for them ended with status 1"
-    )
+    assert str(caught.value) == "clouds_yaml cannot be used: the process that reads it ended with status 1"
 
 
 def test_a_missing_sdk_says_what_to_install(tmp_path, monkeypatch):

@@ -8,7 +8,8 @@ import pytest
 
 from oidproxy.clouds.loading.load import load
 
-FILES = {"clouds.yaml": "clouds: {reader: {}}"}
+_AUTH = "{username: u, password: p, project_id: i, user_domain_id: d}"
+FILES = {"clouds.yaml": f"clouds: {{reader: {{auth: {_AUTH}}}}}"}
 GATEWAY = '{bind: "127.0.0.1:8888"}'
 
 
@@ -24,9 +25,6 @@ def notices(loaded, tmp_path):
 
 UNUSED = {
     "store": ("", "store: 'redis://u:hunter2@db'", "nothing is kept there yet"),
-    "exchange": ("exchange: [same]", "", "tokens are not exchanged yet"),
-    "mapped": ("mapped: {two: {8f2e: reader}}", "", "tokens are not exchanged yet"),
-    "service_accounts": ("service_accounts: {two: reader}", "", "nothing is validated with them yet"),
 }
 
 
@@ -137,3 +135,40 @@ def test_a_proxy_that_starts_says_so_in_its_log(write, caplog):
         "9:1: store is read and checked, but nothing is kept there yet",
         away("1:8", "two", "one").partition("oidproxy.yaml:")[2],
     ]
+
+
+# Exchange: keys of which one does nothing without the other.
+
+USELESS = {
+    "admits without a way": (
+        "exchange: []\n    admits: {two: {roles: [m]}}",
+        "6:5: one: it admits others, but exchange names no way to give them a token of its own",
+    ),
+    "credentials without the way": (
+        "exchange: [same]\n    mapped: {two: {p: reader}}\n    admits: {two: {roles: [m]}}",
+        "7:5: one: these credentials are not used, since exchange does not name mapped",
+    ),
+    "credentials for nobody": (
+        "exchange: [mapped]\n    mapped: {two: {p: reader}}",
+        "7:14: one does not admit two, so these credentials are not used",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", USELESS)
+def test_what_does_nothing_is_said(notices, case):
+    keys, expected = USELESS[case]
+    text = (
+        "local: one\n"
+        f"clouds:\n  two: {{upstream: 127.0.9.2}}\n  one:\n    upstream: 127.0.9.1\n    {keys}\n"
+        "clouds_yaml: clouds.yaml\n"
+    )
+    assert notices(text) == [f"oidproxy.yaml:{expected}"]
+
+
+def test_a_cloud_that_exchanges_needs_no_key_of_the_fleet(notices):
+    text = (
+        "local: one\nclouds:\n  two: {upstream: 127.0.9.2}\n"
+        "  one: {upstream: 127.0.9.1, exchange: [same], admits: {two: {roles: [m]}}}\n"
+    )
+    assert notices(text) == []

@@ -163,7 +163,8 @@ async def test_a_token_under_a_forged_home_is_not_what_its_real_home_said_of_it(
 async def test_a_401_from_a_cloud_makes_the_home_be_asked_again(world, keystones):
     token = keystones.issue("cloud-1")
     await world.later("image", "cloud-2", token)
-    world.identity.forget(world.present(token))
+    forward = world.forward("image", "cloud-2", token)
+    world.identity.unaccepted(forward, await world.later("image", "cloud-2", token))
     assert world.now("image", "cloud-2", token) is None
 
 

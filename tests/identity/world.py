@@ -109,6 +109,8 @@ class Keystones:
         self.now = NOW
         self.asked: list[Asked] = []
         self.tokens: dict[str, dict[str, Issued]] = {"cloud-1": {}, "cloud-2": {}, "cloud-3": {}}
+        self.accounts: dict[tuple[str, str], dict] = {}
+        """(Cloud, user name) -> how `issue` makes the tokens of a password login; others get demo's."""
         self.instead: list = []
         """Answers, or errors, to give in the place of a Keystone's own."""
         self.gate: asyncio.Event | None = None
@@ -212,7 +214,8 @@ class Keystones:
     def authenticate(self, home, asked):
         auth = asked["auth"]
         if auth["identity"]["methods"] == ["password"]:
-            token = self.issue(home)
+            name = auth["identity"].get("password", {"user": {}})["user"].get("name", "")
+            token = self.issue(home, **self.accounts.get((home, name), {}))
             return told(201, self.tokens[home][token].body, token, home)
         old = self.tokens[home].get(auth["identity"]["token"]["id"])
         if old is None or old.revoked or old.expires <= self.now:
@@ -298,11 +301,15 @@ class World:
         path = rest.partition(b"?")[0]
         return Route(service, endpoint, rest, path, home, Carrier.TOKEN, effective, explicit, facade)
 
-    def forward(self, service, to, token=None, service_token=None, *, effective=SCOPE, at=None):
+    def forward(self, service, to, token=None, service_token=None, *, effective=SCOPE, at=None, carried=None):
         user = self.present(token, at) if token else None
         nova = self.present(service_token, at) if service_token else None
         home = user.home if user else "cloud-1"
-        return Forward(self.route(service, to, home=home, effective=effective, at=at), user, nova)
+        route = self.route(service, to, home=home, effective=effective, at=at)
+        direct = self.registry.clouds[to].direct
+        return Forward(
+            route, user, nova, direct=direct, carried=self.present(carried, to) if carried else None
+        )
 
     def now(self, *args, method="GET", **more):
         return self.identity.outgoing_now(self.forward(*args, **more), method)

@@ -1,4 +1,4 @@
-"""The parent's side of learning: starts the child, hands it the questions, gathers the answers in time."""
+"""The parent's side of openstacksdk: starts a child, hands it its order, gathers the answers in time."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ import msgspec
 
 from oidproxy.clouds.asking import Ask
 from oidproxy.clouds.catalog import Learned
+from oidproxy.clouds.loading import entries
 from oidproxy.clouds.loading.learn import AT_ONCE, Order
 from oidproxy.errors import ConfigError
 
 Learn = Callable[[str, Sequence[Ask], float], Mapping[str, Learned]]
 """Path of clouds.yaml, the questions, seconds for each HTTP request -> an answer for every cloud asked."""
+
+Read = Callable[[str, Sequence[str]], Mapping[str, entries.Entry]]
+"""Path of clouds.yaml, names of entries -> each entry."""
 
 PATIENCE = 10.0
 """Seconds for each HTTP request to a cloud that is asked."""
@@ -37,9 +41,22 @@ def learn(clouds_yaml: str, asks: Sequence[Ask], timeout: float) -> Mapping[str,
     # Two requests for each cloud: the version document and the token.
     deadline = START + 2 * timeout * (1 + len(asks) // AT_ONCE)
     order = msgspec.json.encode(Order(clouds_yaml, timeout, list(asks)))
-    lines = msgspec.json.Decoder(Learned).decode_lines(_converse(order, deadline))
+    lines = msgspec.json.Decoder(Learned).decode_lines(_converse("learn", order, deadline))
     answers = {answer.cloud: answer for answer in lines}
     return {ask.cloud: answers.get(ask.cloud) or _silent(ask, deadline) for ask in asks}
+
+
+def read_entries(clouds_yaml: str, names: Sequence[str]) -> Mapping[str, entries.Entry]:
+    """These entries of clouds.yaml; one that cannot be read says so.
+
+    Raises ConfigError if none could be read.
+    """
+    if not names:
+        return {}
+    order = msgspec.json.encode(entries.Order(clouds_yaml, list(names)))
+    lines = msgspec.json.Decoder(entries.Entry).decode_lines(_converse("entries", order, START))
+    found = {entry.name: entry for entry in lines}
+    return {name: found.get(name) or entries.Entry(name, error="openstacksdk was too slow") for name in names}
 
 
 def environment(own: Mapping[str, str]) -> dict[str, str]:
@@ -52,11 +69,11 @@ def environment(own: Mapping[str, str]) -> dict[str, str]:
     return kept | {"NETRC": os.devnull}
 
 
-def _converse(order: bytes, deadline: float) -> bytes:
+def _converse(child_module: str, order: bytes, deadline: float) -> bytes:
     """What the child answers until it is done or its time is over."""
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 - one of our own modules
         # -P: a file called openstack.py in the current folder is no module.
-        [sys.executable, "-P", "-m", "oidproxy.clouds.loading.learn"],
+        [sys.executable, "-P", "-m", f"oidproxy.clouds.loading.{child_module}"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -72,7 +89,7 @@ def _converse(order: bytes, deadline: float) -> bytes:
             raise
     if child.returncode:
         complaint = _complaint(complaints, child.returncode)
-        raise ConfigError(f"endpoints cannot be learned: {complaint}")
+        raise ConfigError(f"clouds_yaml cannot be used: {complaint}")
     return output
 
 
@@ -84,7 +101,7 @@ def _complaint(complaints: bytes, status: int) -> str:
     last = complaints.decode("utf-8", "replace").strip().rpartition("\n")[2]
     if last.startswith("ModuleNotFoundError"):
         return f"{last.partition(': ')[2]}; pip install 'oidproxy[server]'"
-    return f"the process that asks for them ended with status {status}"
+    return f"the process that reads it ended with status {status}"
 
 
 def _silent(ask: Ask, seconds: float) -> Learned:

@@ -61,7 +61,7 @@ def main() -> int:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     warnings.simplefilter("ignore")
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
-    config = _open(order.clouds_yaml)
+    config = open_config(order.clouds_yaml)
     with ThreadPoolExecutor(AT_ONCE) as threads:
         running = [threads.submit(learn, config, ask, order.timeout) for ask in order.asks]
         for done in as_completed(running):
@@ -92,7 +92,7 @@ def learn(config: Any, ask: Ask, timeout: float) -> Learned:
         return msgspec.structs.replace(known, error=_safe(error, secrets))
 
 
-def _open(clouds_yaml: str) -> Any:
+def open_config(clouds_yaml: str) -> Any:
     """Only the file named, and the secure.yaml and clouds-public.yaml beside it; no OS_* variable."""
     from openstack.config import OpenStackConfig  # noqa: PLC0415 - some 200 ms and 20 MiB
 

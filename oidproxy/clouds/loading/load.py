@@ -6,15 +6,17 @@ import gc
 import logging
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from oidproxy.clouds import document
-from oidproxy.clouds.asking import Ask, asks
+from oidproxy.clouds.asking import Ask, asks, signing_in
 from oidproxy.clouds.build import Found, build
 from oidproxy.clouds.catalog import Learned
 from oidproxy.clouds.config import Config, decode
+from oidproxy.clouds.credentials import Credential, credential
 from oidproxy.clouds.findings import Findings, Notice, together
 from oidproxy.clouds.loading import asked
 from oidproxy.clouds.loading.certificates import authorities, listener_tls
@@ -25,6 +27,7 @@ from oidproxy.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from oidproxy.clouds.loading.entries import Entry
     from oidproxy.clouds.registry import ListenerTls, Registry
 
 log = logging.getLogger(__name__)
@@ -61,19 +64,28 @@ def read(
     previous: Registry | None = None,
     environ: Mapping[str, str] | None = None,
     learn: asked.Learn = asked.learn,
+    read_entries: asked.Read = asked.read_entries,
 ) -> Loaded:
     """The same, with the notices. Raises ConfigError."""
-    return _Reading(Path(path), os.environ if environ is None else environ, learn, previous).loaded()
+    own = os.environ if environ is None else environ
+    return _Reading(Path(path), own, learn, read_entries, previous).loaded()
 
 
 class _Reading:
     """One reading of one file."""
 
     def __init__(
-        self, path: Path, environ: Mapping[str, str], learn: asked.Learn, previous: Registry | None
+        self,
+        path: Path,
+        environ: Mapping[str, str],
+        learn: asked.Learn,
+        read_entries: asked.Read,
+        previous: Registry | None,
     ) -> None:
         self.folder = path.parent
         self.learn = learn
+        self.read_entries = read_entries
+        self.credentials: Mapping[str, Credential] = {}
         self.previous = previous
         references = References(path.parent, environ)
         with _no_collection():
@@ -90,6 +102,9 @@ class _Reading:
                 ask.cloud: Learned(ask.cloud, "not asked yet", ask.auth_url or "") for ask in questions
             }
             registry = self.registry(config, entries, expected, findings)
+        self.credentials = self.sign_ins(config, findings)
+        if self.credentials:
+            registry = replace(registry, credentials=MappingProxyType(dict(self.credentials)))
         if not questions:
             return Loaded(registry, tuple(findings.notices))
         answers = self.learn(str(self.clouds_yaml(config)), questions, asked.PATIENCE)
@@ -104,7 +119,8 @@ class _Reading:
         before = self.previous.clouds if self.previous is not None else {}
         certificates = self.certificates(config, learned, findings)
         tls = dict(self.tls(config, findings))
-        registry = build(config, Found(entries, learned, certificates, tls, before), findings)
+        found = Found(entries, learned, certificates, tls, self.credentials, before)
+        registry = build(config, found, findings)
         check_loops(registry, findings)
         findings.raise_errors()
         return registry
@@ -125,6 +141,20 @@ class _Reading:
             findings.raise_errors()
             raise
         return tuple(dict.fromkeys(found))
+
+    def sign_ins(self, config: Config, findings: Findings) -> Mapping[str, Credential]:
+        """Entry -> what signs in with it, for every entry that `mapped` and `service_accounts` name."""
+        names = signing_in(config)
+        if not names:
+            return {}
+        found: dict[str, Credential] = {}
+        for name, entry in self.read_entries(str(self.clouds_yaml(config)), names).items():
+            try:
+                found[name] = _credential(entry)
+            except ValueError as error:
+                findings.wrong(("clouds_yaml",), f"entry {name!r} cannot be signed in with: {error}")
+        findings.raise_errors()
+        return found
 
     def clouds_yaml(self, config: Config) -> Path:
         return self.folder / Path(config.clouds_yaml or "").expanduser()
@@ -178,6 +208,12 @@ def check_loops(registry: Registry, findings: Findings) -> None:
                 what = f"the {endpoint.source} {endpoint.service_type} endpoint of {cloud.name}"
                 message = f"{what}, {endpoint.base}, is one of our own listeners"
                 findings.wrong(("clouds", cloud.name), message, key=True)
+
+
+def _credential(entry: Entry) -> Credential:
+    if entry.error:
+        raise ValueError(entry.error)
+    return credential(entry.name, entry.auth_type, entry.auth)
 
 
 def _entries(path: Path) -> Sequence[str]:

@@ -1,0 +1,152 @@
+"""Ids that a cloud knows by other names than its client does: where they stand, and how they are exchanged.
+
+After an exchange of tokens a user works in another project than at home, with an id of its own there
+(identity.md, Gateway). Both ways, whole values of known keys are replaced, and whole segments of URLs: an id
+is random enough that the same text anywhere there is the same project.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from oidproxy.rewrite.links import UNDECIDED
+from oidproxy.rewrite.rules import RuleSet
+from oidproxy.rewrite.scanner import Scanner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from oidproxy.rewrite.links import Links
+
+LOOKED_AT = 2048
+"""Bytes of a string that are looked at: a link with an id further behind is nobody's."""
+
+_KEYS = ("*project_id", "*tenant_id", "owner")
+_QUERY_KEYS = (b"project_id", b"tenant_id", b"owner")
+PROJECTS = (*_KEYS, *(f"*/{key}" for key in _KEYS))
+"""Where project ids stand in a document: at its top, and in the resource or the list of resources there."""
+
+_IMAGES = re.compile(rb"/v\d[^/]*/(?:images(?:/[^/]+(?:/members(?:/[^/]+)?)?)?|tasks(?:/[^/]+)?)/*\Z")
+_QUOTAS = re.compile(rb".*/(?:os-)?quota[a-z_-]*(?:/|\Z)")
+_QUOTA_PATHS = (*PROJECTS, "*/id")
+"""A set of quotas has its project's id for its own (Nova and Cinder, `quota_set`)."""
+
+_DATA = re.compile(rb".*/(?:payload|template|environment|files|outputs|metadata|software_configs)(?:/|\Z)")
+_OPAQUE = frozenset({"object-store", "identity"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """Which id stands for which, in one direction, and the paths of keys that hold them."""
+
+    names: Mapping[bytes, bytes]
+    paths: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to exchange."""
+        return bool(self.names)
+
+    def and_also(self, other: Ids | None) -> Ids:
+        """Both together."""
+        if not other:
+            return self
+        return Ids({**self.names, **other.names}, tuple(dict.fromkeys((*self.paths, *other.paths))))
+
+
+NO_IDS = Ids({}, ())
+
+
+def projects(of: str, to: str, service_type: str, rest: bytes) -> Ids:
+    """Project `of` is called `to`: in documents below this path of this service."""
+    paths = project_paths(service_type, rest)
+    return Ids({of.encode("latin-1"): to.encode("latin-1")}, paths) if paths and of != to else NO_IDS
+
+
+def project_paths(service_type: str, rest: bytes) -> tuple[str, ...]:
+    """Where project ids stand in the documents of this path; nowhere in users' data."""
+    if service_type in _OPAQUE:
+        return ()
+    if service_type == "image":
+        return PROJECTS if _IMAGES.match(rest) else ()
+    if service_type in {"key-manager", "orchestration"} and _DATA.match(rest):
+        return ()
+    return _QUOTA_PATHS if _QUOTAS.match(rest) else PROJECTS
+
+
+def in_target(target: bytes, of: str, to: str) -> bytes:
+    """A request's target with its project's segments, and its values of project keys in the query, replaced.
+
+    Cinder answers 400 to a project id in its path that is not the token's.
+    """
+    old, new = of.encode("latin-1"), to.encode("latin-1")
+    path, mark, query = target.partition(b"?")
+    replaced = b"/".join(new if segment == old else segment for segment in path.split(b"/"))
+    pairs = (_pair(pair, old, new) for pair in query.split(b"&"))
+    return replaced + mark + b"&".join(pairs)
+
+
+def in_body(body: bytes, ids: Ids) -> bytes:
+    """A request's JSON body with these ids replaced; every other byte stays, and what is no JSON at all."""
+    if not any(name in body for name in ids.names):
+        return body
+    scanner = Scanner(Replacing(ids), rules(ids.paths))
+    return scanner.feed(body) + scanner.finish()
+
+
+@lru_cache(maxsize=256)
+def rules(paths: tuple[str, ...]) -> RuleSet:
+    """The rule set of these paths, made once."""
+    return RuleSet.of(*paths)
+
+
+def _pair(pair: bytes, old: bytes, new: bytes) -> bytes:
+    key, equals, value = pair.partition(b"=")
+    return key + equals + new if value == old and key in _QUERY_KEYS else pair
+
+
+class Replacing:
+    """What a scanner asks: whether a string is one of these ids, or a link with one in it."""
+
+    __slots__ = ("_inner", "_names", "_segments")
+
+    def __init__(self, ids: Ids, links: Links | None = None) -> None:
+        """`links` are rewritten as they were without ids, and looked at afterwards."""
+        self._names = dict(ids.names)
+        self._inner = links
+        self._segments = _segments(ids.names)
+
+    def absent(self, data: bytes) -> bool:  # noqa: ARG002 - every piece is walked
+        """Never: an id may begin anywhere."""
+        return False
+
+    def match(self, buffer: bytes, start: int) -> tuple[int, bytes] | None:
+        """As `Links.match`: the end of what is replaced, and by what."""
+        end = buffer.find(b'"', start, start + LOOKED_AT)
+        if end < 0 and len(buffer) < start + LOOKED_AT:
+            return UNDECIDED
+        end = end if end >= 0 else start + LOOKED_AT
+        text = buffer[start:end]
+        if text in self._names:
+            return end, self._names[text]
+        known = self._inner.match(buffer, start) if self._inner is not None else None
+        if known is not None and known[0] < 0:
+            return known
+        cut, put = known if known is not None else (start, b"")
+        rest = buffer[cut:end]
+        # What ends with a backslash goes on behind an escaped quote.
+        if b"/" not in text or text.endswith(b"\\") or not any(name in rest for name in self._names):
+            return known
+        return end, put + self.in_url(rest)
+
+    def in_url(self, url: bytes) -> bytes:
+        """The end of a URL with the ids in it replaced."""
+        return self._segments.sub(lambda found: self._names[found[0]], url)
+
+
+def _segments(names: Iterable[bytes]) -> re.Pattern[bytes]:
+    """Any of these names as a whole segment, or a whole value in a query."""
+    either = b"|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    return re.compile(rb"(?<=[/=])(?:" + either + rb")(?=[/?&#\\]|\Z)")
