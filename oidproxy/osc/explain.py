@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 from osc_lib.cli import format_columns
 from osc_lib.command import command
 from osc_lib.exceptions import CommandError
 
+from oidproxy.osc.in_force import carried_names
 from oidproxy.osc.option import add_text
 from oidproxy.scope.canonical import canonical
 
@@ -42,16 +44,33 @@ class ExplainScope(command.Lister):  # type: ignore[misc]
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], Iterable[tuple[Any, ...]]]:
-        """A row per service."""
+        """A row per service; where tokens are carried, with the clouds of the row that get one."""
         if parsed_args.method and not parsed_args.path:
             raise CommandError("--method explains one request, so it needs --path")
         text = canonical(parsed_args.text) if parsed_args.text else None
-        told = self.app.client_manager.oidproxy.explain(text, parsed_args.method, parsed_args.path)
+        manager = self.app.client_manager
+        carried = carried_names(manager.get_configuration(), os.environ)
+        told = manager.oidproxy.explain(text, parsed_args.method, parsed_args.path)
         if not told.services and told.decision:
             self.log.warning(
                 "No service gets this request. The proxy's own decision: %s%s", told.decision, _reason(told)
             )
-        return COLUMNS, [_row(row) for row in told.services]
+        rows = [_row(row) for row in told.services]
+        if not carried:
+            return COLUMNS, rows
+        meant = [_carried_to(row, carried) for row in told.services]
+        useless = set(carried).difference(*meant)
+        if useless and not parsed_args.path:
+            self.log.warning(
+                "No service goes to a cloud whose token is carried: %s", ", ".join(sorted(useless))
+            )
+        columns = map(format_columns.ListColumn, meant)
+        return (*COLUMNS, "Carried"), [(*row, names) for row, names in zip(rows, columns, strict=True)]
+
+
+def _carried_to(row: Mapping[str, Any], carried: Iterable[str]) -> list[str]:
+    clouds = set(row.get("clouds") or ())
+    return [cloud for cloud in carried if cloud in clouds]
 
 
 def _reason(told: Explanation) -> str:

@@ -8,7 +8,8 @@ nothing is imported at the top of this file that could be missing where the SDK 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -21,19 +22,56 @@ HEADER = "X-Scope"
 
 
 def apply(connection: Any) -> None:
-    """Send the scope with every request of this connection. Raises ConfigException where it cannot be.
+    """Send the scope with every request of this connection, and to the proxy what is carried along.
 
-    A hook that ours displaced is called after it, since it may send requests itself.
+    A hook that ours displaced is called after it, since it may send requests itself. Raises ConfigException
+    where anything of this cannot be.
     """
-    try:
-        value = header_value(_text(connection.config.config))
-        connection.session.additional_headers[HEADER] = value
+    with _failing_closed():
+        put = _prepared(connection)
+        put()
         displaced = tuple(_displaced(connection.config))
-    except Exception as error:
-        raise ConfigException(f"the scope cannot be put in force: {_reason(error)}") from error
     for hook in displaced:
         _call(hook, connection)
-    connection.session.additional_headers[HEADER] = value
+    with _failing_closed():
+        put()
+
+
+@contextmanager
+def _failing_closed() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise ConfigException(f"the scope cannot be put in force: {_reason(error)}") from error
+
+
+def _prepared(connection: Any) -> Callable[[], None]:
+    """What puts it all in force, as often as it is called."""
+    text = _text(connection.config)
+    value = None if text is None else header_value(text)
+    carrying = _carrying(connection)
+
+    def put() -> None:
+        if value is not None:
+            connection.session.additional_headers[HEADER] = value
+        if carrying is not None:
+            carrying()
+
+    return put
+
+
+def _carrying(connection: Any) -> Callable[[], None] | None:
+    """What lets the connection carry tokens; None where there are none to carry."""
+    if sources.given_carry(connection.config.config, os.environ) is None:
+        return None
+    from oidproxy.osc.carry import carried
+    from oidproxy.osc.carrying import Tokens, carry
+
+    clouds = carried(connection.config.config, os.environ)
+    if not clouds:
+        return None
+    tokens = Tokens(clouds, connection.config._openstack_config)
+    return lambda: carry(connection.session, tokens)
 
 
 def header_value(text: str) -> str:
@@ -48,14 +86,17 @@ def header_value(text: str) -> str:
     return canonical(parse(text)).encode().decode("latin-1")
 
 
-def _text(config: Mapping[str, object]) -> str:
-    given = sources.given(config, os.environ)
-    if given is None:
-        raise ConfigException(
-            f"`vendor_hook: {sources.HOOK}` needs a scope: `{sources.SECTION}: {{scope: …}}` beside it"
-            f" in {sources.CLOUDS_YAML}, or {sources.ENVIRONMENT}"
-        )
-    return given.text
+def _text(region: Any) -> str | None:
+    """The scope that is given; None where the hook runs only for what is carried along."""
+    given = sources.given(region.config, os.environ)
+    if given is not None:
+        return given.text
+    if sources.CARRY in region.config and not sources.is_ours(_as_configured(region).get("vendor_hook")):
+        return None
+    raise ConfigException(
+        f"`vendor_hook: {sources.HOOK}` needs a scope: `{sources.SECTION}: {{scope: …}}` beside it"
+        f" in {sources.CLOUDS_YAML}, or {sources.ENVIRONMENT}"
+    )
 
 
 def _displaced(region: Any) -> Iterator[str]:
@@ -73,7 +114,8 @@ def _as_configured(region: Any) -> Mapping[str, Any]:
     """The cloud's configuration without what the command line and the plugin put over it."""
     section = region.config.get(sources.SECTION)
     merged: Mapping[str, Any] = region.config
-    if not isinstance(section, Mapping) or "source" not in section:
+    by_plugin = isinstance(section, Mapping) and "source" in section
+    if not by_plugin and sources.CARRY not in merged:
         return merged
     loader = region._openstack_config
     if loader is None:

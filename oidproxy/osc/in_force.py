@@ -1,4 +1,4 @@
-"""The scope that a client's requests carry: by header, and below it by its auth URL."""
+"""What a client's requests carry: a scope by header, below it by its auth URL, and tokens of other clouds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from osc_lib.exceptions import CommandError
 
 from oidproxy.errors import OidproxyError, ScopeError
 from oidproxy.osc import address, sources
+from oidproxy.osc.carry import carried
 from oidproxy.scope.parse import parse
 from oidproxy.scope.report import render
 from oidproxy.scope.tree import NO_SCOPE, Scope
@@ -41,6 +42,14 @@ def in_force(config: Mapping[str, Any], environ: Mapping[str, str]) -> InForce:
     carriers = [carrier for carrier in (header, (url, AUTH_URL) if url else None) if carrier]
     merged = (header[0] if header else NO_SCOPE).over(url or NO_SCOPE)
     return InForce(merged, tuple(source for _, source in carriers))
+
+
+def carried_names(config: Mapping[str, Any], environ: Mapping[str, str]) -> list[str]:
+    """The clouds that tokens are carried to. Raises CommandError."""
+    try:
+        return [one.cloud for one in carried(config, environ)]
+    except OidproxyError as error:
+        raise CommandError(str(error)) from None
 
 
 def _header(config: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Scope, str] | None:

@@ -1,4 +1,4 @@
-"""The global option `--scope`: a scope is checked while the command line is read, before any request."""
+"""The global options `--scope` and `--scope-carry`, checked while the command line is read."""
 
 from __future__ import annotations
 
@@ -39,6 +39,36 @@ class ScopeAction(argparse.Action):
         except argparse.ArgumentTypeError as error:
             parser.error(f"argument {spelling}: {error}")
         put_in_force(namespace, sources.Given(text, sources.OPTION))
+
+
+class CarryAction(argparse.Action):
+    """Adds clouds to those that tokens are carried to, instead of those that the environment names."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Called by argparse for each `--scope-carry`. Ends the program for what names no clouds."""
+        from oidproxy.errors import ConfigError
+        from oidproxy.osc.carry import read
+
+        before = getattr(namespace, sources.CARRY)
+        by_option = [before.text] if before and before.source == sources.CARRY_OPTION else []
+        text = ",".join([*by_option, str(values)])
+        try:
+            read(text)
+        except ConfigError as error:
+            parser.error(f"argument {option_string or sources.CARRY_OPTION}: {error}")
+        put_carry(namespace, sources.GivenCarry(text, sources.CARRY_OPTION))
+
+
+def put_carry(namespace: argparse.Namespace, given: sources.GivenCarry) -> None:
+    """What the client merges into the configuration, for the tokens that go along."""
+    setattr(namespace, sources.CARRY, given)
+    namespace.vendor_hook = sources.HOOK
 
 
 def put_in_force(namespace: argparse.Namespace, given: sources.Given) -> None:

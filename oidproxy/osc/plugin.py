@@ -1,4 +1,4 @@
-"""What openstackclient loads on every call: the option `--scope`, and the name of our group of commands.
+"""What openstackclient loads on every call: the options of scopes, and the name of our group of commands.
 
 Whatever is imported here is paid for by every `openstack` call of the machine.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from oidproxy.errors import ConfigError
 from oidproxy.osc import sources
-from oidproxy.osc.option import ScopeAction, put_in_force
+from oidproxy.osc.option import CarryAction, ScopeAction, put_carry, put_in_force
 
 if TYPE_CHECKING:
     from oidproxy.osc.questions import Proxy
@@ -27,9 +27,15 @@ HELP = (
     f"(Env: {sources.ENVIRONMENT}, or {sources.SECOND_SPELLING} without braces)"
 )
 
+CARRY_HELP = (
+    "Sign in at this cloud as well, with the entry of that name (or =<entry>) of clouds.yaml, and let the "
+    "proxy use the token there; repeat for more "
+    f"(Env: {sources.CARRY_ENVIRONMENT}, or {sources.CARRY_SECOND_SPELLING})"
+)
+
 
 def build_option_parser(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """Add `--scope`. A global option of openstackclient is accepted before and after the command."""
+    """Add our options. A global option of openstackclient is accepted before and after the command."""
     parser.add_argument(
         sources.OPTION,
         "--os-scope",
@@ -38,14 +44,25 @@ def build_option_parser(parser: argparse.ArgumentParser) -> argparse.ArgumentPar
         action=ScopeAction,
         help=HELP,
     )
+    parser.add_argument(
+        sources.CARRY_OPTION,
+        "--os-scope-carry",
+        metavar="<cloud>[=<entry>]",
+        dest=sources.CARRY,
+        action=CarryAction,
+        help=CARRY_HELP,
+    )
     defaults = argparse.Namespace()
     try:
         given = sources.from_environment(os.environ)
+        carry = sources.carry_from_environment(os.environ)
     except ConfigError as error:
         parser.exit(2, f"{parser.prog}: error: {error}\n")
     if given is not None:
-        # Not checked here: the option may displace it. The hook checks it before the first request.
+        # Neither is checked here: an option may displace it. The hook checks them before the first request.
         put_in_force(defaults, given)
+    if carry is not None:
+        put_carry(defaults, carry)
     parser.set_defaults(**vars(defaults))
     return parser
 

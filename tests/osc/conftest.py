@@ -1,4 +1,4 @@
-"""A recording proxy that answers just enough of OpenStack, and the real client to be run against it."""
+"""A recording proxy that answers just enough of OpenStack, more such clouds, and the real client."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -43,6 +44,9 @@ class Seen:
     method: str
     path: str
     headers: dict[str, str]
+    carried: list[str] = field(default_factory=list)
+    """Each field X-Scope-Tokens."""
+    body: bytes = b""
 
     @property
     def scope(self) -> bytes | None:
@@ -58,6 +62,25 @@ class Recorder:
     seen: list[Seen] = field(default_factory=list)
     pages: dict[str, tuple[int, dict[str, str], object]] = field(default_factory=dict)
     """Answers that stand in for the usual ones: path -> status, headers, JSON."""
+    token: str = "t0ken"
+    """What signing in gives."""
+    image_at: str = ""
+    """Where the catalog says that images are, if not here."""
+
+    def entry(self, username: str = "alice", password: str = "secret") -> dict[str, object]:
+        """An entry of clouds.yaml for this cloud."""
+        return {
+            "auth": {
+                "auth_url": f"{self.url}/identity/v3",
+                "username": username,
+                "password": password,
+                "project_name": "demo",
+                "user_domain_name": "Default",
+                "project_domain_name": "Default",
+            },
+            "region_name": "RegionOne",
+            "identity_api_version": "3",
+        }
 
     @property
     def scopes(self) -> set[bytes | None]:
@@ -90,14 +113,14 @@ class Recorder:
         return {
             ("GET", "/identity"): (300, {}, {"versions": {"values": [identity_v3]}}),
             ("GET", "/identity/v3"): (200, {}, {"version": identity_v3}),
-            ("POST", "/identity/v3/auth/tokens"): (201, {"X-Subject-Token": "t0ken"}, self._token(base)),
+            ("POST", "/identity/v3/auth/tokens"): (201, {"X-Subject-Token": self.token}, self._token(base)),
             ("GET", "/image"): (300, {}, {"versions": [image_v2]}),
             ("GET", "/image/v2/images"): (200, {}, {"images": []}),
             ("GET", "/.well-known/oidproxy/clouds"): (200, {}, CLOUDS),
         }
 
     def _token(self, base: str) -> object:
-        services = [("identity", "/identity/v3"), ("image", "/image")]
+        services = [("identity", base + "/identity/v3"), ("image", (self.image_at or base) + "/image")]
         catalog = [
             {
                 "id": kind,
@@ -109,11 +132,11 @@ class Recorder:
                         "interface": "public",
                         "region": "RegionOne",
                         "region_id": "RegionOne",
-                        "url": base + path,
+                        "url": url,
                     }
                 ],
             }
-            for kind, path in services
+            for kind, url in services
         ]
         default = {"id": "default", "name": "Default"}
         return {
@@ -135,9 +158,10 @@ def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def handle_any(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            recorder.seen.append(Seen(self.command, self.path, headers))
+            carried = self.headers.get_all("X-Scope-Tokens", [])
+            recorder.seen.append(Seen(self.command, self.path, headers, carried, body))
             status, fields, document = recorder.answer(self.command, self.path)
             body = document.encode() if isinstance(document, str) else json.dumps(document).encode()
             self.send_response(status)
@@ -155,19 +179,34 @@ def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-@pytest.fixture
-def proxy():
-    """A recording proxy on a free port of the loopback address."""
-    recorder = Recorder()
+@contextmanager
+def served(recorder: Recorder):
+    """The recorder on a free port of the loopback address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(recorder))
     server.daemon_threads = True
     recorder.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
-    yield recorder
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield recorder
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def proxy():
+    """A recording proxy."""
+    with served(Recorder()) as recorder:
+        yield recorder
+
+
+@pytest.fixture
+def cloud():
+    """More clouds of the same make: called with the token that signing in there gives."""
+    with ExitStack() as stack:
+        yield lambda token: stack.enter_context(served(Recorder(token=token)))
 
 
 @pytest.fixture(scope="session")
@@ -182,18 +221,9 @@ class Client:
     def __init__(self, recorder: Recorder, home: Path, folder: Path) -> None:
         self.recorder = recorder
         self.folder = folder
-        self.cloud: dict[str, object] = {
-            "auth": {
-                "auth_url": f"{recorder.url}/identity/v3",
-                "username": "alice",
-                "password": "secret",
-                "project_name": "demo",
-                "user_domain_name": "Default",
-                "project_domain_name": "Default",
-            },
-            "region_name": "RegionOne",
-            "identity_api_version": "3",
-        }
+        self.cloud = recorder.entry()
+        self.others: dict[str, dict[str, object]] = {}
+        """Further entries of clouds.yaml."""
         self.environ = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
@@ -211,7 +241,9 @@ class Client:
         return self._run(sys.executable, "-c", code)
 
     def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        (self.folder / "clouds.yaml").write_text(yaml.safe_dump({"clouds": {"lab": self.cloud}}))
+        (self.folder / "clouds.yaml").write_text(
+            yaml.safe_dump({"clouds": {"lab": self.cloud, **self.others}})
+        )
         return subprocess.run(
             command,
             cwd=self.folder,

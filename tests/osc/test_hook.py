@@ -24,7 +24,7 @@ CANONICAL = "identity:cloud-1;image:cloud-999"
 
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch):
-    for name in ("OIDPROXY_SCOPE", "OS_SCOPE"):
+    for name in ("OIDPROXY_SCOPE", "OS_SCOPE", "OIDPROXY_SCOPE_CARRY", "OS_SCOPE_CARRY"):
         monkeypatch.delenv(name, raising=False)
 
 

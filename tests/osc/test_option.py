@@ -1,4 +1,4 @@
-"""The option `--scope`, as argparse calls it."""
+"""The options `--scope` and `--scope-carry`, as argparse calls them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import argparse
 import pytest
 
 from oidproxy.osc import plugin
-from oidproxy.osc.sources import HOOK
+from oidproxy.osc.sources import HOOK, GivenCarry
+
+VARIABLES = ("OIDPROXY_SCOPE", "OS_SCOPE", "OIDPROXY_SCOPE_CARRY", "OS_SCOPE_CARRY")
 
 TEXT = "<keystone:cloud-1;glance:cloud-999>"
 
 
 @pytest.fixture
 def parser(monkeypatch):
-    for name in ("OIDPROXY_SCOPE", "OS_SCOPE"):
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     return plugin.build_option_parser(argparse.ArgumentParser(prog="openstack"))
 
@@ -107,7 +109,7 @@ def test_clouds_of_those_names_have_two_other_spellings(parser):
 
 
 def build(monkeypatch, **environ):
-    for name in ("OIDPROXY_SCOPE", "OS_SCOPE"):
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
@@ -130,3 +132,55 @@ def test_braces_in_the_second_spelling_are_explained_at_once(monkeypatch, capsys
         build(monkeypatch, OS_SCOPE="{image:a}")
     assert stopped.value.code == 2
     assert "OS_SCOPE cannot hold braces" in capsys.readouterr().err
+
+
+# --scope-carry
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--scope-carry", "edge-2", "server", "list", "--scope-carry", "edge-3=mine"],
+        ["server", "--scope-carry=edge-2,edge-3=mine", "list"],
+        ["server", "list", "--os-scope-carry", "edge-2", "--os-scope-carry", "edge-3=mine"],
+    ],
+)
+def test_each_carry_adds_to_those_before(parser, argv):
+    options, rest = parser.parse_known_args(argv)
+    assert rest == ["server", "list"]
+    assert options.oidproxy_carry == GivenCarry("edge-2,edge-3=mine", "--scope-carry")
+    assert options.vendor_hook == HOOK
+    assert options.oidproxy is None
+
+
+def test_without_a_carry_nothing_is_set(parser):
+    options, _ = parser.parse_known_args(["--scope", TEXT])
+    assert options.oidproxy_carry is None
+
+
+def test_a_parser_that_is_used_again_carries_nothing_over(parser):
+    parser.parse_known_args(["--scope-carry", "edge-2"])
+    assert parser.parse_known_args(["--scope-carry", "edge-3"])[0].oidproxy_carry.text == "edge-3"
+    assert parser.parse_known_args([])[0].oidproxy_carry is None
+
+
+@pytest.mark.parametrize(
+    "values", [["@edges"], ["edge-2/north"], ["a|b"], ["edge-2="], ["edge-2=a", "edge-2=b"], ["New York"]]
+)
+def test_a_bad_carry_ends_the_program_with_2(parser, capsys, values):
+    with pytest.raises(SystemExit) as stopped:
+        parser.parse_known_args([word for value in values for word in ("--scope-carry", value)])
+    assert stopped.value.code == 2
+    assert "argument --scope-carry: " in capsys.readouterr().err
+
+
+def test_the_environment_carries_by_default(monkeypatch):
+    options, _ = build(monkeypatch, OS_SCOPE_CARRY="edge-2").parse_known_args(["--scope", TEXT])
+    assert options.oidproxy_carry == GivenCarry("edge-2", "OS_SCOPE_CARRY")
+    assert options.vendor_hook == HOOK
+
+
+@pytest.mark.parametrize("value", ["edge-3", ""])
+def test_the_carry_option_displaces_even_bad_ones_of_the_environment(monkeypatch, value):
+    options, _ = build(monkeypatch, OIDPROXY_SCOPE_CARRY="=").parse_known_args(["--scope-carry", value])
+    assert options.oidproxy_carry == GivenCarry(value, "--scope-carry")

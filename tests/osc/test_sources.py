@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from oidproxy.errors import ConfigError
-from oidproxy.osc.sources import HOOK, Given, from_environment, given, is_ours
+from oidproxy.osc.sources import (
+    HOOK,
+    Given,
+    GivenCarry,
+    carry_from_environment,
+    from_environment,
+    given,
+    given_carry,
+    is_ours,
+)
 
 OPTION = {"oidproxy": {"scope": "from-option", "source": "--scope"}}
 FILE = {"oidproxy": {"scope": "from-file"}}
@@ -70,3 +79,28 @@ def test_only_our_own_hook_is_ours():
     assert is_ours(HOOK)
     assert not is_ours("otcextensions.sdk:load")
     assert not is_ours(None)
+
+
+def test_the_option_carries_and_without_it_the_environment():
+    by_option = {"oidproxy_carry": GivenCarry("edge-2", "--scope-carry")}
+    environ = {"OS_SCOPE_CARRY": "edge-3", "OIDPROXY_SCOPE_CARRY": "edge-4"}
+    assert given_carry(by_option, environ) == GivenCarry("edge-2", "--scope-carry")
+    assert given_carry({}, environ) == GivenCarry("edge-4", "OIDPROXY_SCOPE_CARRY")
+    assert given_carry({"oidproxy_carry": None}, {"OS_SCOPE_CARRY": "edge-3"}) == GivenCarry(
+        "edge-3", "OS_SCOPE_CARRY"
+    )
+    assert given_carry({}, {"OS_SCOPE_CARRY": ""}) is None
+
+
+@pytest.mark.parametrize("written", ["edge-2", {"text": "edge-2", "source": "--scope-carry"}, ["edge-2"]])
+def test_no_file_can_say_what_is_carried(written):
+    """A remote profile is merged into the configuration as well as clouds.yaml is."""
+    with pytest.raises(ConfigError, match=r"cannot stand in clouds\.yaml"):
+        given_carry({"oidproxy_carry": written}, {})
+    with pytest.raises(ConfigError, match="unknown key `carry`"):
+        given({"oidproxy": {"scope": "a", "carry": written}}, {})
+
+
+def test_braces_in_the_second_spelling_of_what_is_carried():
+    with pytest.raises(ConfigError, match=r"OS_SCOPE_CARRY cannot hold braces.* set OIDPROXY_SCOPE_CARRY$"):
+        carry_from_environment({"OS_SCOPE_CARRY": '"{x}"'})
