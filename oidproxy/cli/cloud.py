@@ -111,7 +111,8 @@ def _beside(registry: Registry, name: str) -> Listener:
 def _host(listener: Listener, given: str | None) -> str:
     if given is None and listener.host in WILDCARDS:
         raise ConfigError(f"the listener is bound to {listener.host}: say with --host how services reach it")
-    return given or listener.host
+    # An address of IPv6 may come as it stands in a URL, where it gets its brackets again.
+    return (given or listener.host).strip("[]")
 
 
 def _endpoints(registry: Registry, name: str, listener: Listener, host: str) -> Iterator[CatalogEndpoint]:
