@@ -26,6 +26,8 @@ __all__ = [
     "ExpectationFailed",
     "FieldsTooLarge",
     "IdentityUnavailable",
+    "ImageCorrupted",
+    "ImageUnusable",
     "InternalError",
     "LoopDetected",
     "MethodNotAllowed",
@@ -36,6 +38,10 @@ __all__ = [
     "Overloaded",
     "RequestTimedOut",
     "ScopeError",
+    "StagingForbidden",
+    "StagingOverQuota",
+    "StagingUnderWay",
+    "StoreUnavailable",
     "TargetTooLong",
     "TlsFailed",
     "TokenNotFound",
@@ -321,3 +327,49 @@ class Draining(OidproxyError):
     status = 503
     title = "Service Unavailable"
     code = "draining"
+
+
+class StoreUnavailable(OidproxyError):
+    """The proxy's own state cannot be read or written just now."""
+
+    status = 503
+    title = "Service Unavailable"
+    code = "store"
+
+
+class ImageUnusable(OidproxyError):
+    """Staging: the image that the request names cannot be brought to the cloud that needs it, and why."""
+
+    status = 400
+    title = "Bad Request"
+    code = "image"
+
+
+class StagingForbidden(OidproxyError):
+    """Staging: the cloud that needs the image does not let this user make one there."""
+
+    status = 403
+    title = "Forbidden"
+    code = "staging-forbidden"
+
+
+class StagingOverQuota(OidproxyError):
+    """Staging: the image is more than the user may store in the cloud that needs it."""
+
+    status = 413
+    title = "Content Too Large"
+    code = "staging-quota"
+
+
+class ImageCorrupted(UpstreamError):
+    """Staging: what the cloud stored is not what was sent to it."""
+
+    code = "image-hash"
+
+
+class StagingUnderWay(OidproxyError):
+    """Staging: the image is still on its way; the same request succeeds once it has come."""
+
+    status = 503
+    title = "Service Unavailable"
+    code = "staging"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oidproxy.clouds.loading.load import load
@@ -10,6 +11,7 @@ from oidproxy.console import serve as console
 from oidproxy.console.app import build
 from oidproxy.errors import ConfigError
 from oidproxy.proxy.parent import Options, Parent
+from oidproxy.store import preparing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,11 +26,20 @@ async def serve(options: Options, announce: Callable[[str], None]) -> int:
         ConfigError: the configuration cannot be used.
     """
     registry = load(options.config)
-    parent = Parent(options, registry, announce)
     async with AsyncExitStack() as stack:
+        parent = Parent(options, registry, _state(stack, registry.store), announce)
         if registry.admin is not None:
             await _open_console(stack, registry.admin, parent)
         return await parent.run()
+
+
+def _state(stack: AsyncExitStack, store: str) -> Path:
+    """The file of the shared state; one of this run alone where the configuration names none."""
+    if not store:
+        return stack.enter_context(preparing.private())
+    path = Path(store)
+    preparing.prepare(path)
+    return path
 
 
 async def _open_console(stack: AsyncExitStack, admin: Admin, parent: Parent) -> None:

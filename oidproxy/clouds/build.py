@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 LONGEST_NAME = 128
 """Characters in the name of a cloud or a group: names travel in tokens and URLs."""
 
-STORES = ("sqlite", "redis", "rediss", "valkey", "valkeys", "unix")
-"""Schemes of `store:`."""
+STORE = "sqlite"
+"""The scheme of `store:`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,13 +223,14 @@ def _trusted(config: Config, findings: Findings) -> tuple[str, ...]:
 
 
 def _store(config: Config, findings: Findings) -> str:
-    # The URL may hold a password: it is in no message.
-    scheme, found, _ = config.store.partition("://")
-    if config.store and not (found and scheme in STORES):
-        findings.wrong(("store",), f"expected a URL that begins with one of {', '.join(STORES)} and ://")
-    elif config.store:
-        findings.doubtful(("store",), "store is read and checked, but nothing is kept there yet", key=True)
-    return config.store
+    """The path of the state file. What was given may hold a password: it is in no message."""
+    scheme, _, path = config.store.partition("://")
+    if not config.store:
+        return ""
+    if scheme != STORE or not path.startswith("/") or path.endswith("/"):
+        message = f"expected {STORE}:// and an absolute path, as in {STORE}:///var/lib/oidproxy/state.db"
+        findings.wrong(("store",), message)
+    return path
 
 
 def _index(clouds: Mapping[str, Cloud]) -> dict[tuple[str, str], tuple[Endpoint, ...]]:

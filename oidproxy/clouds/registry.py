@@ -193,6 +193,7 @@ class Registry:
     trusted_proxies: tuple[str, ...] = ()
     admin: Admin | None = None
     store: str = ""
+    """The file of the state that all workers share; empty: one of each run's own."""
     credentials: Mapping[str, Credential] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     """Entry of clouds.yaml -> what signs in with it; those that `mapped` and `service_accounts` name."""
     service_types: frozenset[str] = frozenset()

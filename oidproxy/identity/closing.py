@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from oidproxy.clouds.registry import Admission
+    from oidproxy.identity.companions import Companions
     from oidproxy.identity.current import Current
     from oidproxy.identity.logins import Logins
     from oidproxy.identity.subject import Subject
@@ -66,7 +67,7 @@ class Unvalidated(Exception):  # no failure: the slow way is to be taken
 class Closing:
     """Makes the tokens of forwarded requests."""
 
-    __slots__ = ("_clock", "_current", "_exchanging", "_logins", "_memory", "_subjects")
+    __slots__ = ("_clock", "_companions", "_current", "_exchanging", "_logins", "_memory", "_subjects")
 
     def __init__(
         self,
@@ -74,8 +75,11 @@ class Closing:
         logins: Logins,
         memory: Memory,
         current: Current,
+        *,
+        companions: Companions,
         clock: Callable[[], float],
     ) -> None:
+        self._companions = companions
         self._exchanging = Exchanging(subjects, logins, current)
         self._logins = logins
         self._subjects = subjects
@@ -228,7 +232,7 @@ class Closing:
         known = self._subjects.recalled(service, age=FOR_SENDING)
         if known is not None:
             until = min(float(known.expires), self._clock() + LATE_FOR)
-            self._memory.keep_companion(user.key, cloud, text, until)
+            self._companions.keep(user.key, cloud, text, until=until, now=self._clock())
         return True
 
     def _close(self, token: Presented, known: Subject, audience: Audience) -> str:

@@ -62,14 +62,13 @@ def key(home: str, token: str) -> Key:
 class Memory:
     """One worker's memory. No method asks anybody."""
 
-    __slots__ = ("_companions", "_records", "_refused", "_revoked", "_services")
+    __slots__ = ("_records", "_refused", "_revoked", "_services")
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._records: Expiring[Key, _Record] = Expiring(capacity)
         self._refused: Expiring[tuple[Key, Form], bool] = Expiring(capacity)
         self._revoked: Expiring[Key, bool] = Expiring(capacity)
         self._services: Expiring[Key, str] = Expiring(capacity)
-        self._companions: Expiring[tuple[Key, str], str] = Expiring(capacity)
 
     # Who a token is.
 
@@ -123,7 +122,6 @@ class Memory:
         record = self._records.get(name, now)
         chains = {subject.chain for subject in record.subjects.values()} - {None} if record else set()
         self.forget(name)
-        self._companions.drop_where(lambda pair, _: pair[0] == name)
         self._revoked.put(name, True, now + KEPT)
         if chains:
             self._records.drop_where(
@@ -157,13 +155,3 @@ class Memory:
         """A new registry: who is admitted where may have changed."""
         for record in self._records.values():
             record.closings.clear()
-
-    # Who came with it.
-
-    def companion(self, name: Key, cloud: str, now: float) -> str | None:
-        """The closed service token that came along when this token went to that cloud."""
-        return self._companions.get((name, cloud), now)
-
-    def keep_companion(self, name: Key, cloud: str, text: str, until: float) -> None:
-        """Remember a closed service token for a long operation that outlives the user's token."""
-        self._companions.put((name, cloud), text, until)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from oidproxy.errors import TokenRefused
 from oidproxy.identity.closing import Closing, Outgoing
+from oidproxy.identity.companions import Companions
 from oidproxy.identity.current import Current
 from oidproxy.identity.exchanging import Projects
 from oidproxy.identity.issuing import Issuing
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from oidproxy.http.head import RequestHead
     from oidproxy.routing.decision import Forward, Issue, Revoke, Snapshot, Validate
+    from oidproxy.store.terms import Store
     from oidproxy.tokens.presented import Presented
 
 __all__ = ["Identity", "Outgoing", "Projects", "Reply", "Subject", "WriteHead"]
@@ -49,16 +51,25 @@ class Identity:
     )
 
     def __init__(
-        self, *, fetch: Fetch, clock: Callable[[], float], snapshot: Snapshot, pseudonym: str
+        self,
+        *,
+        fetch: Fetch,
+        clock: Callable[[], float],
+        snapshot: Snapshot,
+        store: Store,
+        pseudonym: str,
     ) -> None:
         self._clock = clock
         self._current = Current(snapshot)
         self._memory = memory = Memory()
         self._subjects = subjects = Subjects(Question(fetch, pseudonym), memory, self._current, clock)
+        companions = Companions(store)
         self._logins = logins = Logins(fetch, self._current, clock, pseudonym)
-        self._closing = Closing(subjects, logins, memory, self._current, clock)
+        self._closing = Closing(subjects, logins, memory, self._current, companions=companions, clock=clock)
         self._issuing = Issuing(fetch, subjects, self._current, clock)
-        self._validation = Validation(fetch, subjects, memory, self._current, logins=logins, clock=clock)
+        self._validation = Validation(
+            fetch, subjects, memory, self._current, logins=logins, companions=companions, clock=clock
+        )
         self._revocation = Revocation(fetch, subjects, self._current)
 
     def swap(self, snapshot: Snapshot) -> None:

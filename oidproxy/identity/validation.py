@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from oidproxy.clouds.registry import Admission
     from oidproxy.http.head import RequestHead
+    from oidproxy.identity.companions import Companions
     from oidproxy.identity.current import Current
     from oidproxy.identity.logins import Logins
     from oidproxy.identity.question import Fetch, WriteHead
@@ -47,7 +48,7 @@ _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
 class Validation:
     """Answers services that ask their own Keystone about a token."""
 
-    __slots__ = ("_clock", "_current", "_fetch", "_logins", "_memory", "_subjects")
+    __slots__ = ("_clock", "_companions", "_current", "_fetch", "_logins", "_memory", "_subjects")
 
     def __init__(
         self,
@@ -57,10 +58,12 @@ class Validation:
         current: Current,
         *,
         logins: Logins,
+        companions: Companions,
         clock: Callable[[], float],
     ) -> None:
         self._fetch = fetch
         self._logins = logins
+        self._companions = companions
         self._subjects = subjects
         self._memory = memory
         self._current = current
@@ -185,7 +188,7 @@ class Validation:
 
     def _companion(self, subject: Presented, cloud: str) -> str | None:
         """The bare token of the home's service that came along when this token came to this cloud."""
-        text = self._memory.companion(subject.key, cloud, self._clock())
+        text = self._companions.of(subject.key, cloud, self._clock())
         try:
             return self._current.snapshot.keyring.open(text).token if text else None
         except TokenRefused:  # closed under a key that is gone

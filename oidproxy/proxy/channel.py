@@ -32,6 +32,8 @@ class Start:
     access_log: str
     workers: int
     """How many share the clouds' connection limits."""
+    state: str
+    """The file of the shared state, which the parent has prepared."""
 
 
 @dataclass(frozen=True, slots=True)

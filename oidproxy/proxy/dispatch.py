@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from oidproxy.errors import BadRequest, NotSupported
 from oidproxy.http.head import Length
 from oidproxy.proxy import pages
-from oidproxy.rewrite import ids
+from oidproxy.rewrite import ids, images
 from oidproxy.rewrite.request import request_head
 from oidproxy.rewrite.table import may_rewrite
 from oidproxy.routing.decision import (
@@ -21,6 +21,7 @@ from oidproxy.routing.decision import (
     Refuse,
     Revoke,
     Route,
+    Stage,
     Validate,
 )
 from oidproxy.routing.why import why
@@ -64,7 +65,10 @@ def _forward(exchange: Exchange, forward: Forward) -> None:
             BadRequest("This proxy serves only calls that carry a scope: set X-Scope, or use --scope.")
         )
         return
-    outgoing = identity.outgoing_now(forward, exchange.request.method)
+    stage = forward.stage
+    outgoing = None
+    if stage is None or not stage.images:
+        outgoing = identity.outgoing_now(forward, exchange.request.method)
     if outgoing is None:
         exchange.wait(_forward_later(exchange, forward))
     else:
@@ -72,8 +76,23 @@ def _forward(exchange: Exchange, forward: Forward) -> None:
 
 
 async def _forward_later(exchange: Exchange, forward: Forward) -> None:
-    outgoing = await exchange.serving.identity.outgoing(forward, exchange.request.method)
+    # First whether the call is allowed at all: nothing is brought for one that is not.
+    identity, method = exchange.serving.identity, exchange.request.method
+    outgoing = await identity.outgoing(forward, method)
+    if forward.stage is not None and forward.stage.images:
+        forward = await _staged(exchange, forward, forward.stage)
+        # That may have taken a while.
+        outgoing = await identity.outgoing(forward, method)
     _send(exchange, forward, outgoing)
+
+
+async def _staged(exchange: Exchange, forward: Forward, stage: Stage) -> Forward:
+    """The call with the ids that its images have where they were brought."""
+    brought = await exchange.serving.staging.bring(stage)
+    route = forward.route
+    return replace(
+        forward, body=images.replaced(route.service_type, route.rest, forward.body or b"", brought)
+    )
 
 
 def _send(exchange: Exchange, forward: Forward, outgoing: Outgoing) -> None:
@@ -81,6 +100,8 @@ def _send(exchange: Exchange, forward: Forward, outgoing: Outgoing) -> None:
     route, body = forward.route, forward.body
     if outgoing.projects is not None:
         route, body = _elsewhere(exchange, route, body, outgoing.projects)
+    if forward.stage is not None:
+        _show_images(exchange, route, forward.stage)
     framing = head.framing if body is None else Length(len(body))
     write = _writer(exchange, route, service_token=outgoing.service_token)
     exchange.sent = forward, outgoing
@@ -92,6 +113,14 @@ def _send(exchange: Exchange, forward: Forward, outgoing: Outgoing) -> None:
         from_service=identity.is_service(forward.service_token) or identity.is_service(forward.token),
     )
     exchange.send(request, body)
+
+
+def _show_images(exchange: Exchange, route: Route, stage: Stage) -> None:
+    """Answers name images as the client did."""
+    shown = images.shown_in(route.service_type, route.rest)
+    if shown is not None:
+        told = exchange.serving.staging.shown(stage)
+        exchange.ids = exchange.ids.with_images(told, (*shown.ids, *shown.links))
 
 
 def _elsewhere(

@@ -81,8 +81,12 @@ class _Hand:
 class Parent:
     """Runs until SIGTERM or SIGINT."""
 
-    def __init__(self, options: Options, registry: Registry, announce: Callable[[str], None]) -> None:
+    def __init__(
+        self, options: Options, registry: Registry, state: Path, announce: Callable[[str], None]
+    ) -> None:
+        """`state` is the file of the state that the workers share, prepared (`store.preparing`)."""
         self._options = options
+        self._state = state
         self._registry = registry
         self._announce = announce
         self._serial = 1
@@ -210,7 +214,14 @@ class Parent:
         hand = _Hand(number, process, writer, self._served)
         self._hands[number] = hand
         options = self._options
-        start = Start(self._registry, self._served, self._pseudonym, options.access_log, options.workers)
+        start = Start(
+            self._registry,
+            self._served,
+            self._pseudonym,
+            options.access_log,
+            options.workers,
+            str(self._state),
+        )
         writer.write(pack(start))
         if self._stopping.is_set():
             writer.write(pack(Drain()))
@@ -274,6 +285,8 @@ class Parent:
     def _take(self, registry: Registry) -> None:
         if registry.admin != self._registry.admin:
             self._announce("oidproxy: the admin listener stays as it was until a restart")
+        if registry.store != self._registry.store:
+            self._announce("oidproxy: the store stays where it was until a restart")
         self._registry = registry
 
     async def _watch(self) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
     from oidproxy.identity.service import Identity
+    from oidproxy.manyclouds.staging import Staging
     from oidproxy.proxy.terms import Swept
     from oidproxy.routing.decision import Facade, Snapshot
     from oidproxy.telemetry.access import AccessLog
@@ -46,6 +47,7 @@ class Serving:
         *,
         upstreams: Upstreams,
         identity: Identity,
+        staging: Staging,
         access: AccessLog,
         counters: Counters,
         pseudonym: str,
@@ -54,6 +56,7 @@ class Serving:
         self.snapshot = snapshot
         self.upstreams = upstreams
         self.identity = identity
+        self.staging = staging
         self.access = access
         self.counters = counters
         self.clock = clock

@@ -16,12 +16,14 @@ import socket
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvloop
 
 from oidproxy.errors import ConfigError
 from oidproxy.identity.service import Identity
+from oidproxy.manyclouds.staging import Staging
 from oidproxy.proxy.channel import (
     Counted,
     Drain,
@@ -38,6 +40,7 @@ from oidproxy.proxy.listening import Listening
 from oidproxy.proxy.serving import Serving
 from oidproxy.routing.decision import Snapshot
 from oidproxy.scope.parse import parse
+from oidproxy.store.sqlite import SqliteStore
 from oidproxy.telemetry.access import AccessLog
 from oidproxy.telemetry.counters import Counters
 from oidproxy.telemetry.logs import Logs
@@ -64,6 +67,14 @@ class Worker:
     def __init__(self, start: Start, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         snapshot = _snapshot(start.registry, start.serial)
         upstreams = Upstreams(start.registry, workers=start.workers)
+        self._store = SqliteStore(Path(start.state), clock=time.time)
+        identity = Identity(
+            fetch=upstreams.fetch,
+            clock=time.time,
+            snapshot=snapshot,
+            store=self._store,
+            pseudonym=start.pseudonym,
+        )
         self._reader = reader
         self._writer = writer
         self._access = AccessLog.open(start.access_log)
@@ -71,8 +82,13 @@ class Worker:
         self._serving = Serving(
             snapshot,
             upstreams=upstreams,
-            identity=Identity(
-                fetch=upstreams.fetch, clock=time.time, snapshot=snapshot, pseudonym=start.pseudonym
+            identity=identity,
+            staging=Staging(
+                upstreams=upstreams,
+                identity=identity,
+                store=self._store,
+                clock=time.time,
+                pseudonym=start.pseudonym,
             ),
             access=self._access,
             counters=self._counters,
@@ -99,7 +115,10 @@ class Worker:
             sweeping.cancel()
             reporting.cancel()
             self._access.close()
+            # It deletes halves of images where they were to be, so it comes before the connections' end.
+            await self._serving.staging.close()
             await self._serving.upstreams.close()
+            await self._store.close()
 
     async def _obey(self) -> None:
         while True:
@@ -183,6 +202,9 @@ async def _main(descriptor: int) -> None:
 async def _serve(start: Start, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         worker = Worker(start, reader, writer)
+    except ConfigError as error:
+        writer.write(pack(Failed(str(error))))
+        return
     except OSError as error:
         writer.write(pack(Failed(f"cannot write the access log {start.access_log}: {error.strerror}")))
         return

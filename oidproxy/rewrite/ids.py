@@ -17,9 +17,11 @@ from oidproxy.rewrite.rules import RuleSet
 from oidproxy.rewrite.scanner import Scanner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from oidproxy.rewrite.links import Links
+
+_NEVER = re.compile(rb"(?!)")
 
 LOOKED_AT = 2048
 """Bytes of a string that are looked at: a link with an id further behind is nobody's."""
@@ -34,6 +36,8 @@ _QUOTAS = re.compile(rb".*/(?:os-)?quota[a-z_-]*(?:/|\Z)")
 _QUOTA_PATHS = (*PROJECTS, "*/id")
 """A set of quotas has its project's id for its own (Nova and Cinder, `quota_set`)."""
 
+_UUID = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_IMAGE_SEGMENT = re.compile(rb"(?<=images/)" + _UUID.pattern + rb"(?=[/?&#\\]|\Z)")
 _DATA = re.compile(rb".*/(?:payload|template|environment|files|outputs|metadata|software_configs)(?:/|\Z)")
 _OPAQUE = frozenset({"object-store", "identity"})
 
@@ -44,16 +48,16 @@ class Ids:
 
     names: Mapping[bytes, bytes]
     paths: tuple[str, ...]
+    images: Callable[[str], str | None] | None = None
+    """What tells for the id of an image which one stands for it; None: it stays."""
 
     def __bool__(self) -> bool:
         """Whether there is anything to exchange."""
-        return bool(self.names)
+        return bool(self.names) or self.images is not None
 
-    def and_also(self, other: Ids | None) -> Ids:
-        """Both together."""
-        if not other:
-            return self
-        return Ids({**self.names, **other.names}, tuple(dict.fromkeys((*self.paths, *other.paths))))
+    def with_images(self, images: Callable[[str], str | None], paths: tuple[str, ...]) -> Ids:
+        """And these ids of images, below further paths."""
+        return Ids(self.names, tuple(dict.fromkeys((*self.paths, *paths))), images)
 
 
 NO_IDS = Ids({}, ())
@@ -110,10 +114,11 @@ def _pair(pair: bytes, old: bytes, new: bytes) -> bytes:
 class Replacing:
     """What a scanner asks: whether a string is one of these ids, or a link with one in it."""
 
-    __slots__ = ("_inner", "_names", "_segments")
+    __slots__ = ("_images", "_inner", "_names", "_segments")
 
     def __init__(self, ids: Ids, links: Links | None = None) -> None:
         """`links` are rewritten as they were without ids, and looked at afterwards."""
+        self._images = ids.images
         self._names = dict(ids.names)
         self._inner = links
         self._segments = _segments(ids.names)
@@ -129,24 +134,41 @@ class Replacing:
             return UNDECIDED
         end = end if end >= 0 else start + LOOKED_AT
         text = buffer[start:end]
-        if text in self._names:
-            return end, self._names[text]
+        other = self._other(text)
+        if other is not None:
+            return end, other
         known = self._inner.match(buffer, start) if self._inner is not None else None
         if known is not None and known[0] < 0:
             return known
         cut, put = known if known is not None else (start, b"")
         rest = buffer[cut:end]
         # What ends with a backslash goes on behind an escaped quote.
-        if b"/" not in text or text.endswith(b"\\") or not any(name in rest for name in self._names):
+        if b"/" not in text or text.endswith(b"\\"):
             return known
-        return end, put + self.in_url(rest)
+        url = self.in_url(rest)
+        return known if url == rest else (end, put + url)
 
     def in_url(self, url: bytes) -> bytes:
         """The end of a URL with the ids in it replaced."""
-        return self._segments.sub(lambda found: self._names[found[0]], url)
+        if any(name in url for name in self._names):
+            url = self._segments.sub(lambda found: self._names[found[0]], url)
+        if self._images is not None:
+            url = _IMAGE_SEGMENT.sub(lambda found: self._other(found[0]) or found[0], url)
+        return url
+
+    def _other(self, text: bytes) -> bytes | None:
+        """What stands for this text, if it is an id."""
+        if text in self._names:
+            return self._names[text]
+        if self._images is None or not _UUID.fullmatch(text):
+            return None
+        image = self._images(text.decode("ascii"))
+        return None if image is None else image.encode("ascii")
 
 
 def _segments(names: Iterable[bytes]) -> re.Pattern[bytes]:
     """Any of these names as a whole segment, or a whole value in a query."""
+    if not names:
+        return _NEVER
     either = b"|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
     return re.compile(rb"(?<=[/=])(?:" + either + rb")(?=[/?&#\\]|\Z)")

@@ -130,6 +130,20 @@ class Forward:
     """The client's own token of a direct cloud."""
     body: bytes | None = field(default=None, repr=False)
     """The request's whole body, where it was read: then this goes upstream, changed or not."""
+    stage: Stage | None = None
+    """Where images are another cloud's, and this one's services could not fetch them from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Image ids of a call are those of a cloud from which the one that serves it can fetch none."""
+
+    source: Forward
+    """To the image service of the cloud that images are bound to …"""
+    target: Forward
+    """… and to that of the cloud that serves the call. Staging asks for paths of its own."""
+    images: tuple[str, ...] = ()
+    """The ids that the body names; they are brought before the call goes on."""
 
 
 @dataclass(frozen=True, slots=True)

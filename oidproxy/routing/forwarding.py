@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from oidproxy.errors import BadRequest, BodyTooLarge, TokenRefused
@@ -17,6 +18,8 @@ from oidproxy.routing.infrastructure import check_together
 from oidproxy.routing.plans import member
 from oidproxy.routing.routes import route, serving_cloud
 from oidproxy.routing.scopes import merged
+from oidproxy.routing.staged import stage
+from oidproxy.routing.staging import images_named, names_images
 from oidproxy.scope.canonical import canonical_expr
 
 if TYPE_CHECKING:
@@ -41,10 +44,15 @@ def forward(inbound: Inbound, body: bytes | None = None) -> Forward | ReadBody:
     exchanged = direct and token is not None and token.home != one.cloud
     if not exchanged:
         check_acts_now(inbound.place.service_type, one.cloud, token)
-    if exchanged and body is None and _names_projects(inbound):
+    staged = stage(inbound, way, token, carriers) if direct else None
+    if body is None and (
+        (exchanged and _names_projects(inbound)) or (staged is not None and _names_images(inbound))
+    ):
         return read_body(inbound)
+    if staged is not None and body is not None and _names_images(inbound):
+        staged = replace(staged, images=images_named(way.service_type, way.rest, body))
     carried = carried_token(inbound.head, one.cloud, inbound.snapshot) if exchanged else None
-    return Forward(way, token, service, scoped, direct, carried, body)
+    return Forward(way, token, service, scoped, direct, carried, body, staged)
 
 
 def read_body(inbound: Inbound) -> ReadBody:
@@ -57,6 +65,12 @@ def read_body(inbound: Inbound) -> ReadBody:
     if isinstance(framing, Length) and framing.size > limit:
         raise BodyTooLarge(f"This request's body has to be read whole, so it may hold at most {limit} bytes.")
     return ReadBody(limit)
+
+
+def _names_images(inbound: Inbound) -> bool:
+    """Whether the body may name images."""
+    head, place = inbound.head, inbound.place
+    return not isinstance(head.framing, NoBody) and names_images(place.service_type, head.method, place.rest)
 
 
 def _names_projects(inbound: Inbound) -> bool:

@@ -112,7 +112,7 @@ def test_secrets_are_in_no_repr(sample):
 
 def test_scalars(sample):
     assert (sample.local, sample.require_scope) == ("cloud-1", True)
-    assert sample.store == "sqlite:///var/lib/oidproxy/state.db"
+    assert sample.store == "/var/lib/oidproxy/state.db"
     assert sample.trusted_proxies == ("127.0.0.0/8", "::1/128")
     assert sample.scope == parse("image:cloud-1")
 

@@ -21,25 +21,6 @@ def notices(loaded, tmp_path):
     return read
 
 
-# What is read and not used.
-
-UNUSED = {
-    "store": ("", "store: 'redis://u:hunter2@db'", "nothing is kept there yet"),
-}
-
-
-@pytest.mark.parametrize("key", UNUSED)
-def test_what_is_not_used_yet_is_said(notices, key):
-    of_the_cloud, of_the_whole, what = UNUSED[key]
-    text = (
-        "local: one\n"
-        f"clouds:\n  two: {{upstream: 127.0.9.2}}\n  one:\n    upstream: 127.0.9.1\n    {of_the_cloud}\n"
-        f"{'clouds_yaml: clouds.yaml' if 'reader' in of_the_cloud else ''}\n{of_the_whole}\n"
-    )
-    place, name = ("8:1", "") if of_the_whole else ("6:5", "one: ")
-    assert notices(text) == [f"oidproxy.yaml:{place}: {name}{key} is read and checked, but {what}"]
-
-
 # Default scopes under which services log in elsewhere.
 
 
@@ -129,12 +110,9 @@ def test_the_notice_says_what_routing_does():
 
 def test_a_proxy_that_starts_says_so_in_its_log(write, caplog):
     with caplog.at_level(logging.WARNING):
-        load(write(two_clouds(beside("one"), beside("two"), scope="*:one") + "store: 'sqlite:///x'\n"))
+        load(write(two_clouds(beside("one"), beside("two"), scope="*:one")))
     logged = [record.getMessage().partition("oidproxy.yaml:")[2] for record in caplog.records]
-    assert logged == [
-        "9:1: store is read and checked, but nothing is kept there yet",
-        away("1:8", "two", "one").partition("oidproxy.yaml:")[2],
-    ]
+    assert logged == [away("1:8", "two", "one").partition("oidproxy.yaml:")[2]]
 
 
 # Exchange: keys of which one does nothing without the other.

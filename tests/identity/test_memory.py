@@ -104,7 +104,6 @@ def test_a_revocation_forgets_the_whole_chain_and_nothing_else():
     other, foreign = key("cloud-1", "token-c"), key("cloud-2", "token-d")
     for name, known in ((A, who()), (B, who()), (other, who(chain="x")), (foreign, who(home="cloud-2"))):
         memory.remember(name, PLAIN, known, NOW)
-    memory.keep_companion(A, "cloud-2", "text", NOW + 100)
     memory.revoke(A, NOW)
     assert [memory.subject(name, PLAIN, 30, NOW) is not None for name in (A, B, other, foreign)] == [
         False,
@@ -112,7 +111,6 @@ def test_a_revocation_forgets_the_whole_chain_and_nothing_else():
         True,
         True,
     ]
-    assert memory.companion(A, "cloud-2", NOW) is None
     assert memory.refused(A, PLAIN, NOW)
     assert not memory.refused(B, PLAIN, NOW)
 
@@ -161,11 +159,9 @@ def test_it_is_bounded_in_every_direction():
         name = key("cloud-1", f"token-{number}")
         memory.remember(name, PLAIN, who(roles=("service",)), NOW)
         memory.refuse(key("cloud-1", f"bad-{number}"), PLAIN, NOW)
-        memory.keep_companion(name, "cloud-2", "text", NOW + 100)
     names = [key("cloud-1", f"token-{number}") for number in range(100)]
     assert sum(memory.subject(name, PLAIN, 30, NOW) is not None for name in names) == 10
     assert sum(memory.service(name, NOW) is not None for name in names) == 10
-    assert sum(memory.companion(name, "cloud-2", NOW) is not None for name in names) == 10
     assert sum(memory.refused(key("cloud-1", f"bad-{number}"), PLAIN, NOW) for number in range(100)) == 10
     for number in range(200):
         memory.keep_closing(names[-1], ("cloud", str(number), Use.CALL, ""), "text", NOW)

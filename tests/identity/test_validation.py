@@ -3,9 +3,12 @@
 import asyncio
 import json
 import logging
+from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 
+from oidproxy.clouds.credentials import Credential
 from oidproxy.clouds.registry import Admission
 from oidproxy.errors import (
     ConnectRefused,
@@ -542,9 +545,54 @@ async def test_an_expired_token_of_this_cloud_is_keystones_to_judge(world, keyst
 
 async def test_a_service_token_that_was_remembered_is_not_readable_in_memory(world, keystones):
     _, nova, outgoing = await accompanied(world, keystones)
-    text = world.identity._memory.companion(world.present(outgoing.token).key, "cloud-2", NOW)
-    assert text == outgoing.service_token
-    assert nova not in text
+    await asyncio.sleep(0)
+    (text,) = world.store.entries.values()
+    assert text.decode() == outgoing.service_token
+    assert nova not in text.decode()
+
+
+async def test_another_worker_knows_the_service_that_came_along(world, keystones, glance):
+    _, _, outgoing = await accompanied(world, keystones)
+    await asyncio.sleep(0)
+    other = World(keystones, world.registry, store=world.store)
+    keystones.now += 120
+    assert (await other.validate(glance, outgoing.token, at="cloud-2", **LATE)).status == 200
+
+
+# An account of ours at the home.
+
+
+async def test_a_declared_account_asks_where_no_service_of_the_home_came_along(keystones, glance):
+    world = World(keystones, with_account())
+    token = keystones.issue("cloud-1", lives=60)
+    outgoing = await world.later("image", "cloud-2", token)
+    keystones.now += 120
+    keystones.accounts["cloud-1", "proxy"] = {"user": "proxy", "named": "service", "roles": ["service"]}
+    assert (await world.validate(glance, outgoing.token, at="cloud-2", **LATE)).status == 200
+    (login,) = [asked for asked in keystones.asked if asked.method == "POST"]
+    assert login.cloud == "cloud-1"
+
+
+async def test_an_account_makes_no_revoked_token_good(keystones, glance):
+    world = World(keystones, with_account())
+    token = keystones.issue("cloud-1", lives=60)
+    outgoing = await world.later("image", "cloud-2", token)
+    keystones.accounts["cloud-1", "proxy"] = {"user": "proxy", "named": "service", "roles": ["service"]}
+    keystones.tokens["cloud-1"][token].revoked = True
+    keystones.now += 120
+    with pytest.raises(TokenNotFound):
+        await world.validate(glance, outgoing.token, at="cloud-2", **LATE)
+
+
+def with_account():
+    """cloud-2 has an account of the proxy's at cloud-1."""
+    user = {"name": "proxy", "password": "hunter2", "domain": {"name": "Default"}}
+    body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}}
+    found = registry()
+    second = replace(found.clouds["cloud-2"], service_accounts=MappingProxyType({"cloud-1": "proxy"}))
+    clouds = MappingProxyType({**found.clouds, "cloud-2": second})
+    known = {"proxy": Credential("proxy", json.dumps(body).encode())}
+    return replace(found, clouds=clouds, credentials=MappingProxyType(known))
 
 
 # A service's own token abroad.

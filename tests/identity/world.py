@@ -267,6 +267,19 @@ def own_catalog(home):
     ]
 
 
+class Kept:
+    """As much of a store as identity uses; what is in it is shared by all worlds that have it."""
+
+    def __init__(self):
+        self.entries = {}
+
+    def peek(self, key):
+        return self.entries.get(key)
+
+    async def put(self, key, value, *, until):
+        self.entries[key] = value
+
+
 @dataclass
 class World:
     """The clouds, and one proxy's identity in front of them."""
@@ -274,12 +287,14 @@ class World:
     keystones: Keystones = field(default_factory=Keystones)
     registry: Registry = field(default_factory=registry)
     keyring: Keyring = KEYRING
+    store: Kept = field(default_factory=Kept)
 
     def __post_init__(self):
         self.identity = Identity(
             fetch=self.keystones,
             clock=self.keystones.clock,
             snapshot=self.snapshot(),
+            store=self.store,
             pseudonym="oidproxy-test",
         )
 

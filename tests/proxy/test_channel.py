@@ -33,7 +33,7 @@ async def through(data: bytes) -> list[object]:
 
 
 async def test_a_registry_arrives_whole_and_read_only(registry):
-    sent = [Start(registry, 1, "oidproxy-x", "-", 2), Reload(registry, 2)]
+    sent = [Start(registry, 1, "oidproxy-x", "-", 2, "/state.db"), Reload(registry, 2)]
     got = await through(b"".join(map(pack, sent)))
     assert got == sent
     with pytest.raises(TypeError):
@@ -50,4 +50,4 @@ async def test_a_message_cut_short_is_the_end():
 
 
 def test_no_secret_shows_in_what_is_logged_of_a_message(registry):
-    assert "clouds" not in repr(Start(registry, 1, "oidproxy-x", "-", 2))
+    assert "clouds" not in repr(Start(registry, 1, "oidproxy-x", "-", 2, "/state.db"))

@@ -16,6 +16,7 @@ from oidproxy.errors import ConfigError
 from oidproxy.proxy import parent as module
 from oidproxy.proxy.channel import Reloaded
 from oidproxy.proxy.parent import Options, Parent
+from oidproxy.store.preparing import prepare
 from tests.wire.rig import configuration, eventually, loopback
 from tests.wire.served import connect
 
@@ -33,7 +34,10 @@ async def running(tmp_path, workers: int = 1) -> AsyncIterator[tuple[Parent, str
     address = loopback()
     config = tmp_path / "oidproxy.yaml"
     config.write_text(configuration(address, 8888, loopback()))
-    parent = Parent(Options(config, workers, str(tmp_path / "access.jsonl")), load(config), lambda _: None)
+    state = tmp_path / "state.db"
+    prepare(state)
+    options = Options(config, workers, str(tmp_path / "access.jsonl"))
+    parent = Parent(options, load(config), state, lambda _: None)
     task = asyncio.create_task(parent.run())
     try:
         await eventually(parent.ready, 20)
@@ -135,7 +139,9 @@ async def test_an_access_log_that_cannot_be_written_is_said_and_ends_it(tmp_path
     config = tmp_path / "oidproxy.yaml"
     config.write_text(configuration(loopback(), 8888, loopback()))
     options = Options(config, 1, str(tmp_path / "nowhere" / "access.jsonl"))
-    assert await asyncio.wait_for(Parent(options, load(config), said.append).run(), 20) == 2
+    state = tmp_path / "state.db"
+    prepare(state)
+    assert await asyncio.wait_for(Parent(options, load(config), state, said.append).run(), 20) == 2
     assert "access log" in said[0]
     assert "No such file" in said[0]
 
@@ -143,7 +149,7 @@ async def test_an_access_log_that_cannot_be_written_is_said_and_ends_it(tmp_path
 async def test_a_stop_while_workers_are_being_started_is_soon_over(tmp_path):
     config = tmp_path / "oidproxy.yaml"
     config.write_text(configuration(loopback(), 8888, loopback()))
-    parent = Parent(Options(config, 2, ""), load(config), lambda _: None)
+    parent = Parent(Options(config, 2, ""), load(config), tmp_path / "state.db", lambda _: None)
     running = asyncio.create_task(parent.run())
     await asyncio.sleep(0)
     await parent.drain()

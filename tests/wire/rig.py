@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING
 
 from oidproxy.clouds.loading.load import load
 from oidproxy.identity.service import Identity
+from oidproxy.manyclouds.staging import Staging
 from oidproxy.proxy.listening import Listening
 from oidproxy.proxy.serving import Serving
 from oidproxy.routing.decision import Snapshot
+from oidproxy.store.preparing import prepare
+from oidproxy.store.sqlite import SqliteStore
 from oidproxy.telemetry.access import AccessLog
 from oidproxy.telemetry.counters import Counters
 from oidproxy.tokens.closed import Keyring
@@ -238,11 +241,21 @@ async def rig(
     upstreams = Upstreams(registry)
     log = tmp_path / "access.jsonl"
     access = AccessLog.open(str(log))
+    prepare(tmp_path / "state.db")
+    store = SqliteStore(tmp_path / "state.db", clock=time.time)
+    identity = Identity(
+        fetch=upstreams.fetch, clock=time.time, snapshot=snapshot, store=store, pseudonym="oidproxy-test"
+    )
     serving = Serving(
         snapshot,
         upstreams=upstreams,
-        identity=Identity(
-            fetch=upstreams.fetch, clock=time.time, snapshot=snapshot, pseudonym="oidproxy-test"
+        identity=identity,
+        staging=Staging(
+            upstreams=upstreams,
+            identity=identity,
+            store=store,
+            clock=time.time,
+            pseudonym="oidproxy-test",
         ),
         access=access,
         counters=Counters(),
@@ -261,7 +274,9 @@ async def rig(
         listening.close()
         for connection in tuple(serving.connections):
             connection.abort()
+        await serving.staging.close()
         await upstreams.close()
+        await store.close()
         await upstream.stop()
         access.close()
 

@@ -1,0 +1,1 @@
+"""The small shared state of all workers: entries and leases, each with its end."""

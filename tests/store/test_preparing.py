@@ -1,0 +1,107 @@
+"""The state file before it is used: its mode, its version, and files that are something else."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from contextlib import closing
+
+import pytest
+
+from oidproxy.errors import ConfigError
+from oidproxy.store.preparing import prepare, private
+from oidproxy.store.schema import VERSION
+
+
+def mode(path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "state.db"
+
+
+def test_the_file_is_its_owners_alone_whatever_the_umask(path):
+    before = os.umask(0)
+    try:
+        prepare(path)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("INSERT INTO entry VALUES ('a', 'b', 1)")
+            connection.commit()
+            assert {mode(one) for one in path.parent.iterdir()} == {0o600}
+            assert len(list(path.parent.iterdir())) > 1, "SQLite's own files are there"
+    finally:
+        os.umask(before)
+
+
+def test_a_file_that_others_could_read_is_closed_to_them(path):
+    path.touch(mode=0o644)
+    prepare(path)
+    assert mode(path) == 0o600
+
+
+def test_preparing_again_changes_nothing(path):
+    prepare(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("INSERT INTO entry VALUES ('a', 'b', 1)")
+        connection.commit()
+    prepare(path)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT * FROM entry").fetchall() == [("a", "b", 1.0)]
+        assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_newer_file_is_refused_and_left_as_it_is(path):
+    prepare(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    with pytest.raises(
+        ConfigError, match=f"newer oidproxy .*version {VERSION + 1}, .*knows {VERSION}"
+    ) as caught:
+        prepare(path)
+    assert str(caught.value).startswith(f"{path}: store: ")
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (VERSION + 1,)
+
+
+def test_a_file_that_is_no_database_is_refused(path):
+    path.write_text("users: {demo: secret}\n" * 100)
+    with pytest.raises(ConfigError, match="file is not a database"):
+        prepare(path)
+    assert path.read_text().startswith("users:")
+
+
+@pytest.mark.parametrize(
+    "statement", ["CREATE TABLE other (a)", "PRAGMA application_id = 7", "PRAGMA user_version = 1"]
+)
+def test_somebody_elses_database_is_refused(path, statement):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+    with pytest.raises(ConfigError, match="not one of oidproxy's"):
+        prepare(path)
+
+
+def test_a_place_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="No such file"):
+        prepare(tmp_path / "missing" / "state.db")
+
+
+def test_what_is_no_file_is_refused(tmp_path):
+    folder = tmp_path / "state.db"
+    folder.mkdir()
+    with pytest.raises(ConfigError):
+        prepare(folder)
+    link = tmp_path / "link.db"
+    link.symlink_to(tmp_path / "elsewhere.db")
+    with pytest.raises(ConfigError):
+        prepare(link)
+    assert not (tmp_path / "elsewhere.db").exists()
+
+
+def test_the_private_file_ends_with_its_user():
+    with private() as path:
+        assert (mode(path), mode(path.parent)) == (0o600, 0o700)
+    assert not path.parent.exists()
