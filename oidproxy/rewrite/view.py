@@ -52,7 +52,8 @@ class View:
             else:
                 leads_to = self._at_home(official(kind), region, url, urls if target is None else ())
             if leads_to is not None:
-                entry.offer(self._home.name, region, leads_to)
+                for name in self._names(region):
+                    entry.offer(self._home.name, name, leads_to)
 
     def show_foreign(self, services: Services) -> None:
         """Services that the home does not have, and the cloud that the scope binds them to does."""
@@ -65,7 +66,8 @@ class View:
                 url = self._url(kind, endpoint.suffix)
                 if url is not None:
                     entry = services.entry(cloud.name, kind, endpoint.catalog_type, endpoint.catalog_name)
-                    entry.offer(cloud.name, self._home.region, url)
+                    for name in self._names(self._home.region):
+                        entry.offer(cloud.name, name, url)
 
     def show_regions(self, services: Services) -> None:
         """Clouds of the scope and its groups that admit the home, as regions of their own names.
@@ -85,6 +87,18 @@ class View:
                 ):
                     entry = services.entry(cloud.name, kind, endpoint.catalog_type, endpoint.catalog_name)
                     entry.offer(cloud.name, cloud.name, url)
+
+    def _names(self, region: str) -> tuple[str, ...]:
+        """What a client may call this region.
+
+        A client keeps the region of its configuration. Where the scope has the identity at another cloud than
+        the listener's, the home's own region is shown under that name too.
+        """
+        beside = self._facade.listener.cloud
+        if beside in {None, self._home.name} or region != self._home.region:
+            return (region,)
+        configured = self._registry.clouds[str(beside)].region
+        return (region,) if configured in self._home.regions else (region, configured)
 
     # Where a URL of the home's catalog leads.
 

@@ -422,3 +422,20 @@ def test_no_url_of_any_catalog_leaves_the_proxy():
     ours = {GATEWAY.host, beside(1).host, beside(2).host}
     for catalog in (seen(), seen(bound="*:cloud-2;identity:cloud-1"), TestForServices().shown()):
         assert {urlsplit(point["url"]).hostname for one in catalog for point in one["endpoints"]} <= ours
+
+
+class TestRegionsOfAnotherHome:
+    """A client keeps the region of its own cloud, also where its scope has the identity elsewhere."""
+
+    CLOUDS = registry(cloud(1), cloud(2, region="Edge999"))
+    THERE = [service(kind, "Edge999", host="127.0.1.2") for kind in TYPES]  # noqa: RUF012 - never changed
+
+    def test_beside_a_cloud_its_region_stands_for_the_homes_own(self):
+        shown = seen(self.THERE, to=self.CLOUDS, home="cloud-2", facade=beside_facade(1))
+        assert urls(shown, "RegionOne") == urls(shown, "Edge999")
+        assert urls(shown, "Edge999")
+
+    def test_at_the_gateway_and_beside_the_home_regions_are_the_homes(self):
+        for facade in (gateway(), beside_facade(2)):
+            shown = seen(self.THERE, to=self.CLOUDS, home="cloud-2", facade=facade)
+            assert {one["region"] for entry in shown for one in entry["endpoints"]} == {"Edge999"}
