@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from oidproxy.errors import BadRequest, Draining, ImageUnusable, OidproxyError, StagingUnderWay
+from oidproxy.errors import BadRequest, Draining, ImageUnusable, OidproxyError, Overloaded, StagingUnderWay
 from oidproxy.manyclouds.asking import ImageService, Users
 from oidproxy.manyclouds.copying import Copying, Errand
 from oidproxy.manyclouds.image import BOUND, PARTS, Image
@@ -38,6 +38,9 @@ CLEAN_UP = 5.0
 
 AT_ONCE = 8
 """Copies of one worker; each takes a connection from either cloud's pool for as long as it lasts."""
+
+FLIGHTS_AT_MOST = 256
+"""Of one worker, those that wait for others among them: each of these looks at the store every so often."""
 
 IMAGES_AT_MOST = 16
 """Of one request."""
@@ -170,6 +173,8 @@ class Staging:
         key = (source, target, image, token.key if token else ("", b""), part)
         flight = self._flights.get(key)
         if flight is None:
+            if len(self._flights) >= FLIGHTS_AT_MOST:
+                raise Overloaded("Too many images are on their way now.", fields={"Retry-After": str(SOON)})
             flight = self._flights[key] = _Flight(stage, image, part)
             flight.task = asyncio.get_running_loop().create_task(self._fly(flight))
             flight.task.add_done_callback(lambda task: self._landed(key, task))

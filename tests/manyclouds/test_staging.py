@@ -13,6 +13,7 @@ from oidproxy.errors import (
     Draining,
     ImageCorrupted,
     ImageUnusable,
+    Overloaded,
     StagingForbidden,
     StagingOverQuota,
     StagingUnderWay,
@@ -400,6 +401,18 @@ async def test_no_more_copies_run_at_once_than_may(world, monkeypatch):
     assert world.here.count("POST") == 2
     world.there.faults.gate.set()
     assert len(await asking) == 4
+
+
+async def test_no_more_images_are_on_their_way_than_may(world, image, monkeypatch):
+    monkeypatch.setattr(staging, "FLIGHTS_AT_MOST", 1)
+    world.there.faults.gate = asyncio.Event()
+    asking = asyncio.create_task(world.bring(image["id"]))
+    await eventually(lambda: world.there.asked)
+    with pytest.raises(Overloaded) as caught:
+        await world.bring(world.there.add(project("demo", THERE), 1)["id"])
+    assert caught.value.fields["Retry-After"] == "5"
+    world.there.faults.gate.set()
+    await asking
 
 
 # A process that was killed.
