@@ -100,6 +100,10 @@ def _beside(registry: Registry, name: str) -> Listener:
 
         near = nearest(name, registry.clouds)
         raise ConfigError(f"no cloud is called {name!r}" + (f" (did you mean {near}?)" if near else ""))
+    if registry.clouds[name].direct:
+        raise ConfigError(
+            f"{name} has exchange:, so its services ask their own Keystone: nothing is to be changed there"
+        )
     for listener in registry.listeners:
         if listener.cloud == name and "identity" in listener.ports:
             return listener

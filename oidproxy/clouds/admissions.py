@@ -1,11 +1,10 @@
-"""What clouds grant each other: `admits:`, calls of foreign services, shared infrastructure, exchange."""
+"""What clouds grant each other: `admits:`, calls of foreign services, shared infrastructure."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from oidproxy.clouds.asking import mapped_entries
 from oidproxy.clouds.registry import Admission, ServiceAccount
 from oidproxy.scope.nearest import nearest
 from oidproxy.scope.services import official
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
     from oidproxy.clouds.config import AdmitsKeys, CloudKeys
     from oidproxy.clouds.document import Path
     from oidproxy.clouds.findings import Findings
-
-EXCHANGES = ("mapped", "carried", "same")
-"""What `exchange:` may name. `k2k` (Keystone to Keystone) is a fourth that nothing here can do."""
 
 FOREIGN_CALLS = ("glance-download", "dns", "accelerator", "shared-file-system")
 """What `foreign_calls:` may name. `tokens.audience` has the calls behind each name."""
@@ -31,7 +27,7 @@ def admissions(
     admitted: dict[str, Admission] = {}
     for home, granted in keys.admits.items():
         path = ("clouds", name, "admits", home)
-        if _is_other(home, name, path, names, findings):
+        if is_other(home, name, path, names, findings):
             admitted[home] = _admission(granted, path, keys.exchange is not None, findings)
     return MappingProxyType(admitted)
 
@@ -53,71 +49,9 @@ def shares(
         {
             other: frozenset(map(official, services))
             for other, services in keys.shares.items()
-            if _is_other(other, name, ("clouds", name, "shares", other), names, findings)
+            if is_other(other, name, ("clouds", name, "shares", other), names, findings)
         }
     )
-
-
-def exchange(name: str, keys: CloudKeys, findings: Findings) -> tuple[str, ...] | None:
-    """The ways of exchange, in order of preference; None where the cloud's services ask the proxy."""
-    if keys.exchange is None:
-        if keys.mapped:
-            message = f"{name}: mapped is for clouds that nobody may reconfigure: give exchange: [mapped]"
-            findings.wrong(("clouds", name, "mapped"), message, key=True)
-        return None
-    for position, way in enumerate(keys.exchange):
-        path = ("clouds", name, "exchange", position)
-        if way == "k2k":
-            findings.wrong(path, f"k2k (Keystone to Keystone) is not available; use {', '.join(EXCHANGES)}")
-        elif way not in EXCHANGES:
-            message = f"expected one of {', '.join(EXCHANGES)}, got {way!r}"
-            findings.wrong(path, message, suggestion=nearest(way, EXCHANGES))
-    _check_useful(name, keys, keys.exchange, findings)
-    return tuple(dict.fromkeys(keys.exchange))
-
-
-def _check_useful(name: str, keys: CloudKeys, ways: Sequence[str], findings: Findings) -> None:
-    """Keys of which one does nothing without the other."""
-    path = ("clouds", name, "exchange")
-    if keys.admits and not ways:
-        message = f"{name}: it admits others, but exchange names no way to give them a token of its own"
-        findings.doubtful(path, message, key=True)
-    if "mapped" in ways and not keys.mapped:
-        findings.wrong(path, f"{name}: exchange names mapped, but mapped: lists no credentials", key=True)
-    if keys.mapped and "mapped" not in ways:
-        message = f"{name}: these credentials are not used, since exchange does not name mapped"
-        findings.doubtful(("clouds", name, "mapped"), message, key=True)
-    for home in keys.mapped:
-        if home not in keys.admits:
-            message = f"{name} does not admit {home}, so these credentials are not used"
-            findings.doubtful(("clouds", name, "mapped", home), message, key=True)
-
-
-def mapped(
-    name: str, keys: CloudKeys, names: Collection[str], entries: Collection[str], findings: Findings
-) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
-    """Home -> home's project id -> the entries of clouds.yaml that its users may get here."""
-    found: dict[str, Mapping[str, tuple[str, ...]]] = {}
-    for home, projects in keys.mapped.items():
-        path = ("clouds", name, "mapped", home)
-        if _is_other(home, name, path, names, findings):
-            listed = {project: mapped_entries(named) for project, named in projects.items()}
-            for project, named in listed.items():
-                for entry in named:
-                    entry_known(entry, (*path, project), entries, findings)
-            found[home] = MappingProxyType(listed)
-    return MappingProxyType(found)
-
-
-def service_accounts(
-    name: str, keys: CloudKeys, names: Collection[str], entries: Collection[str], findings: Findings
-) -> Mapping[str, str]:
-    """Home -> the entry of clouds.yaml with a service account there, for validating expired tokens."""
-    for home, entry in keys.service_accounts.items():
-        path = ("clouds", name, "service_accounts", home)
-        if _is_other(home, name, path, names, findings):
-            entry_known(entry, path, entries, findings)
-    return MappingProxyType(dict(keys.service_accounts))
 
 
 def entry_known(entry: str, path: Path, entries: Collection[str], findings: Findings) -> bool:
@@ -156,7 +90,8 @@ def _projects(keys: AdmitsKeys, path: Path, exchanged: bool, findings: Findings)
     return MappingProxyType(dict(keys.projects))
 
 
-def _is_other(other: str, name: str, path: Path, names: Collection[str], findings: Findings) -> bool:
+def is_other(other: str, name: str, path: Path, names: Collection[str], findings: Findings) -> bool:
+    """Whether this is the name of a cloud, and not of the one where it stands; an error if not."""
     if other == name:
         findings.wrong(path, f"{name!r} is this cloud itself", key=True)
         return False

@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from oidproxy.clouds import admissions, catalog, delays, endpoints, fleet, listening, overrides, scopes
+from oidproxy.clouds import (
+    admissions,
+    catalog,
+    delays,
+    endpoints,
+    exchanges,
+    fleet,
+    listening,
+    overrides,
+    scopes,
+)
 from oidproxy.clouds.asking import entry_of, undeclared
 from oidproxy.clouds.config import CloudKeys, Config
 from oidproxy.clouds.registry import Cloud, Endpoint, ListenerTls, Registry
@@ -53,6 +63,7 @@ def build(config: Config, found: Found, findings: Findings) -> Registry:
     admin = listening.admin(config.admin, findings)
     listening.check_admin(admin, listeners, findings)
     listening.check_beside(config.listeners, clouds, findings)
+    exchanges.check_same(clouds, findings)
     indexed = _index(clouds)
     registry = Registry(
         clouds=MappingProxyType(clouds),
@@ -121,9 +132,9 @@ def _cloud(
         cacert=found.certificates.get(name),
         insecure=insecure,
         shares=admissions.shares(name, keys, names, findings),
-        exchange=admissions.exchange(name, keys, findings),
-        mapped=admissions.mapped(name, keys, names, found.entries, findings),
-        service_accounts=admissions.service_accounts(name, keys, names, found.entries, findings),
+        exchange=exchanges.exchange(name, keys, findings),
+        mapped=exchanges.mapped(name, keys, names, found.entries, findings),
+        service_accounts=exchanges.service_accounts(name, keys, names, found.entries, findings),
         unlearned=learned.error if learned and not before else "",
     )
 

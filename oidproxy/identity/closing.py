@@ -10,12 +10,14 @@ what they allow.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeGuard
 
 from oidproxy.errors import IdentityUnavailable, NotAdmitted, OidproxyError, TokenRefused
 from oidproxy.identity.bare import for_keystone
-from oidproxy.identity.exchanging import Exchanging, NeedsLogin, NeedsSubject, Projects
+from oidproxy.identity.exchanging import Exchanged, Exchanging, NeedsLogin, NeedsSubject
+from oidproxy.identity.logins import LoginRefused
 from oidproxy.identity.memory import LATE, Audience, Memory
 from oidproxy.identity.subjects import FOR_ANSWERING, FOR_ASKING, FOR_SENDING, Subjects
 from oidproxy.scope.canonical import bounded_canonical
@@ -41,9 +43,9 @@ LATE_FOR = 2 * 24 * 3600.0
 """Seconds that Keystone still validates an expired token for a service (`[token] allow_expired_window`)."""
 
 _READS = frozenset({"GET", "HEAD"})
-# The user's token, the service's, and one more each if memory drops them in between; an exchange may need
-# several accounts of ours.
-_PASSES = 8
+# The user's token, the service's, and one more each if memory drops them in between; an exchange needs each
+# account of ours that the project is mapped to.
+_PASSES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ class Outgoing:
 
     token: str | None = field(repr=False)
     service_token: str | None = field(repr=False)
-    projects: Projects | None = None
-    """After an exchange into another project: what the home's and the cloud's own id of it are."""
+    exchanged: Exchanged | None = None
+    """Whose token it is, and how it was had, where it is none of the user's home."""
 
 
 class Unvalidated(Exception):  # no failure: the slow way is to be taken
@@ -102,9 +104,12 @@ class Closing:
             except Unvalidated as missing:
                 await self._validate(missing.token, forward)
             except NeedsSubject as missing:
-                await self._subjects.known(missing.token, age=FOR_ASKING)
+                # Refused, it is remembered so: the next pass knows whether something else will do.
+                with suppress(TokenRefused):
+                    await self._subjects.known(missing.token, age=FOR_ASKING)
             except NeedsLogin as missing:
-                await self._logins.login(missing.cloud, missing.entry)
+                with suppress(LoginRefused):
+                    await self._logins.login(missing.cloud, missing.entry)
         raise IdentityUnavailable(
             "The token was validated, but not remembered: too many are in use at one time."
         )
@@ -135,8 +140,7 @@ class Closing:
         if token is None or token.home == route.cloud:
             return Outgoing(token.token if token is not None else None, bare)
         exchanged = self._exchanging.exchanged(forward, token)
-        there = exchanged.projects
-        return Outgoing(exchanged.token, None, there if there.home != there.here else None)
+        return Outgoing(exchanged.token, None, exchanged)
 
     def _check_user(self, forward: Forward, method: str) -> None:
         """First what needs no home to be asked: nobody is asked about a token that is not admitted anyway."""

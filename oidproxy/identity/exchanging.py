@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from oidproxy.errors import NotAdmitted
+from oidproxy.errors import IdentityUnavailable, NotAdmitted, TokenRefused
 from oidproxy.identity.subjects import FOR_ASKING, Subjects
 from oidproxy.tokens.trust import Refusal, admit, roles_of
 
@@ -42,6 +42,10 @@ class Exchanged:
 
     token: str = field(repr=False)
     projects: Projects
+    way: str
+    """`mapped`, `carried` or `same`."""
+    user: str
+    """The user's id at home: the cloud may see one account for many."""
 
 
 class NeedsLogin(Exception):  # no failure: the slow way is to be taken
@@ -81,11 +85,20 @@ class Exchanging:
         kept, admission = self._admitted(who, target)
         ways = {"mapped": self._mapped, "carried": self._carried, "same": self._same}
         missing: list[str] = []
+        broken = False
         for way in target.exchange or ():
             try:
                 return ways[way](_Asked(forward, token, who, target, admission, kept))
             except _Unusable as reason:
                 missing.append(f"{way}: {reason}")
+                broken |= isinstance(reason, _Broken)
+        if broken:
+            raise IdentityUnavailable(
+                f"No account that this proxy has at {target.name} could sign in: ask the proxy's operator to "
+                "look at its log.",
+                cloud=target.name,
+                sent=True,
+            )
         raise NotAdmitted(
             f"{target.name} checks tokens itself, and there is none of its own for this user of {who.home}"
             + (f" ({'; '.join(missing)})." if missing else ": its operator names no way of exchange.")
@@ -118,12 +131,18 @@ class Exchanging:
         entries = asked.target.mapped.get(asked.who.home, {}).get(asked.project, ())
         if not entries:
             raise _Unusable(f"no credentials for project {asked.project}")
+        refused = 0
         for entry in entries:
             login = self._logins.kept(asked.target.name, entry)
+            if login is None and self._logins.refused(asked.target.name, entry):
+                refused += 1
+                continue
             if login is None:
                 raise NeedsLogin(asked.target.name, entry)
             if self._suits(login, entry, asked):
-                return Exchanged(login.token, asked.projects(login.who))
+                return asked.exchanged(login.token, login.who, "mapped")
+        if refused:
+            raise _Broken("an account there cannot sign in")
         raise _Unusable("every account there may do more than this user")
 
     def _suits(self, login: Login, entry: str, asked: _Asked) -> bool:
@@ -153,22 +172,31 @@ class Exchanging:
                 f"no token of {asked.target.name} came in X-Scope-Tokens (openstack --scope-carry "
                 f"{asked.target.name})"
             )
-        there = self._known(carried)
+        try:
+            there = self._known(carried)
+        except TokenRefused:
+            raise _Unusable(f"{asked.target.name} does not accept the token in X-Scope-Tokens") from None
         if there.project_id is None or asked.project_there not in {None, there.project_id}:
             raise _Unusable(
                 f"the token in X-Scope-Tokens is not scoped to the project that {asked.target.name} admits"
             )
-        return Exchanged(carried.token, asked.projects(there))
+        return asked.exchanged(carried.token, there, "carried")
 
     def _same(self, asked: _Asked) -> Exchanged:
         """The user's token itself, where both clouds accept the same; no role can be stripped from it."""
+        if asked.project_there is not None:
+            raise _Unusable("another project stands for this one there, and the token cannot change its own")
         if asked.who.roles != roles_of(asked.kept):
             raise _Unusable("this token has roles that may not be used there, and cannot lose them")
-        return Exchanged(asked.token.token, asked.projects(asked.who))
+        return asked.exchanged(asked.token.token, asked.who, "same")
 
 
 class _Unusable(Exception):
     """A way of exchange that does not lead there; the text says why, without any secret."""
+
+
+class _Broken(_Unusable):
+    """The same, but it would if the operator's accounts were in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,5 +227,5 @@ class _Asked:
         if isinstance(credential, dict) and credential.get("access_rules") is not None:
             raise _Unusable("the access rules of the application credential would be lost")
 
-    def projects(self, there: Subject) -> Projects:
-        return Projects(self.project, there.project_id or "")
+    def exchanged(self, token: str, there: Subject, way: str) -> Exchanged:
+        return Exchanged(token, Projects(self.project, there.project_id or ""), way, self.who.user_id)

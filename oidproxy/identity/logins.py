@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from oidproxy.errors import BadAnswer, IdentityUnavailable
+from oidproxy.errors import BadAnswer
 from oidproxy.http.head import Length
 from oidproxy.identity.body import token_in
 from oidproxy.identity.expiring import Expiring
@@ -34,10 +34,17 @@ KEPT = 300.0
 BEFORE_ITS_END = 60.0
 """Seconds before its end from which a token is not used any more: the call it goes with takes its time."""
 
-REFUSED_KEPT = 5.0
-"""Seconds for which a refusal is believed: Keystone locks an account after some failures."""
+YOUNG = 10.0
+"""Seconds for which a token stays, whatever a service answers to it: else each 401 would be a login."""
+
+BACK_OFF_FIRST, BACK_OFF_LAST = 5.0, 300.0
+"""Seconds without a try after a refusal, twice as many each time: Keystone locks accounts after failures."""
 
 CAPACITY = 1024
+
+
+class LoginRefused(Exception):
+    """Keystone does not accept an account of ours. Its operator finds that in the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,34 +68,39 @@ class Logins:
         self._clock = clock
         self._via = pseudonym
         self._kept: Expiring[tuple[str, str], Login] = Expiring(CAPACITY)
-        self._refused: Expiring[tuple[str, str], bool] = Expiring(CAPACITY)
+        self._refused: dict[tuple[str, str], tuple[float, float]] = {}
+        """Account -> when it is tried again, and how long it waited for that."""
         self._flights: SingleFlight[tuple[str, str, int], Login] = SingleFlight()
 
     def kept(self, cloud: str, entry: str) -> Login | None:
         """The account's login at this cloud, if it can be used without asking."""
         return self._kept.get((cloud, entry), self._clock())
 
-    async def login(self, cloud: str, entry: str) -> Login:
-        """The login of the entry of clouds.yaml at this cloud.
+    def refused(self, cloud: str, entry: str) -> bool:
+        """Whether this account was refused a while ago, so that it is not tried now."""
+        return self._refused.get((cloud, entry), (0.0, 0.0))[0] > self._clock()
 
-        Raises UpstreamError; its log says more: a user can do nothing about an account of the operator's.
-        """
+    async def login(self, cloud: str, entry: str) -> Login:
+        """The login of the entry of clouds.yaml at this cloud. Raises LoginRefused, UpstreamError."""
         found = self.kept(cloud, entry)
         if found is not None:
             return found
-        if self._refused.get((cloud, entry), self._clock()):
-            raise _refused(cloud)
+        if self.refused(cloud, entry):
+            raise LoginRefused
         serial = self._current.snapshot.serial
         return await self._flights.do((cloud, entry, serial), lambda: self._sign_in(cloud, entry, serial))
 
     def forget(self, cloud: str, token: str) -> None:
         """A service of this cloud did not take the token (any more)."""
-        self._kept.drop_where(lambda place, login: place[0] == cloud and login.token == token)
+        now = self._clock()
+        self._kept.drop_where(
+            lambda place, login: place[0] == cloud and login.token == token and now - login.who.seen >= YOUNG
+        )
 
     def clear(self) -> None:
         """Sign in anew: the credentials may be others now."""
         self._kept.drop_where(lambda _, __: True)
-        self._refused.drop_where(lambda _, __: True)
+        self._refused.clear()
 
     async def _sign_in(self, cloud: str, entry: str, serial: int) -> Login:
         registry = self._current.snapshot.registry
@@ -98,13 +110,25 @@ class Logins:
         if whole.head.status == 429 or whole.head.status >= 500:
             raise unavailable(whole, cloud)
         if whole.head.status != 201:
-            _log.error("%s does not accept the credentials %s (%d)", cloud, entry, whole.head.status)
-            self._refused.put((cloud, entry), True, self._clock() + REFUSED_KEPT)
-            raise _refused(cloud)
+            self._back_off(cloud, entry, whole.head.status)
+            raise LoginRefused
         made = self._made(whole, cloud)
+        self._refused.pop((cloud, entry), None)
         if serial == self._current.snapshot.serial:
             self._kept.put((cloud, entry), made, made.until)
         return made
+
+    def _back_off(self, cloud: str, entry: str, status: int) -> None:
+        _, waited = self._refused.get((cloud, entry), (0.0, 0.0))
+        pause = min(max(2 * waited, BACK_OFF_FIRST), BACK_OFF_LAST)
+        self._refused[cloud, entry] = self._clock() + pause, pause
+        _log.error(
+            "%s does not accept the credentials %s (%d); they are tried again in %.0f s",
+            cloud,
+            entry,
+            status,
+            pause,
+        )
 
     def _request(self, endpoint: Endpoint, credential: Credential) -> tuple[Request, bytes]:
         framing = Length(len(credential.body))
@@ -130,12 +154,3 @@ class Logins:
             )
         who = understood(cloud, token_in(whole, cloud), now)
         return Login(token, who, min(who.expires - BEFORE_ITS_END, now + KEPT))
-
-
-def _refused(cloud: str) -> IdentityUnavailable:
-    return IdentityUnavailable(
-        f"The account that this proxy has at {cloud} could not sign in: ask the proxy's operator to look at "
-        "its log.",
-        cloud=cloud,
-        sent=True,
-    )

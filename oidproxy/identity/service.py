@@ -8,10 +8,10 @@ from oidproxy.errors import TokenRefused
 from oidproxy.identity.closing import Closing, Outgoing
 from oidproxy.identity.companions import Companions
 from oidproxy.identity.current import Current
-from oidproxy.identity.exchanging import Projects
+from oidproxy.identity.exchanging import Exchanged, Projects
 from oidproxy.identity.issuing import Issuing
-from oidproxy.identity.logins import Logins
-from oidproxy.identity.memory import Memory, key
+from oidproxy.identity.logins import YOUNG, Logins
+from oidproxy.identity.memory import PLAIN, Memory, key
 from oidproxy.identity.question import Fetch, Question, WriteHead
 from oidproxy.identity.reply import Reply
 from oidproxy.identity.revocation import Revocation
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from oidproxy.store.terms import Store
     from oidproxy.tokens.presented import Presented
 
-__all__ = ["Identity", "Outgoing", "Projects", "Reply", "Subject", "WriteHead"]
+__all__ = ["Exchanged", "Identity", "Outgoing", "Projects", "Reply", "Subject", "WriteHead"]
 
 
 class Identity:
@@ -103,11 +103,16 @@ class Identity:
 
         That is the token's home, and after an exchange also the cloud that issued what was sent instead.
         """
-        if forward.token is not None:
-            self._memory.forget(forward.token.key)
-        if forward.direct and sent.token is not None:
-            self._memory.forget(key(forward.route.cloud, sent.token))
-            self._logins.forget(forward.route.cloud, sent.token)
+        names = [] if forward.token is None else [forward.token.key]
+        if sent.exchanged is not None:
+            names.append(key(forward.route.cloud, sent.exchanged.token))
+            self._logins.forget(forward.route.cloud, sent.exchanged.token)
+            # Whatever a service there has against an account of many: a home that has just vouched for its
+            # user is not asked at each 401.
+            now = self._clock()
+            names = [name for name in names if self._memory.subject(name, PLAIN, YOUNG, now) is None]
+        for name in names:
+            self._memory.forget(name)
 
     # What to send.
 

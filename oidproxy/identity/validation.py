@@ -12,6 +12,7 @@ from oidproxy.errors import InternalError, NotAdmitted, TokenNotFound, TokenRefu
 from oidproxy.http.head import NoBody
 from oidproxy.identity import catalogs
 from oidproxy.identity.body import token_in, written
+from oidproxy.identity.logins import LoginRefused
 from oidproxy.identity.memory import Form, Memory
 from oidproxy.identity.reply import JSON, VARY, Reply, relayed, subject_field
 from oidproxy.identity.subjects import FOR_ANSWERING, FOR_ASKING, Subjects, understood
@@ -178,9 +179,11 @@ class Validation:
                 "no service of its home came with it that is still known there, and no account is declared"
             )
             raise _not_found(subject, f"it has ended; {reason} in the service_accounts of {cloud}")
-        login = await self._logins.login(subject.home, account)
         try:
+            login = await self._logins.login(subject.home, account)
             return await self._subjects.late(subject, login.token, age=FOR_ANSWERING)
+        except LoginRefused:
+            raise _not_found(subject, f"it has ended, and {account} cannot sign in to ask about it") from None
         except TokenRefused:
             raise _not_found(
                 subject, f"{subject.home} does not accept it, not even as an ended one"

@@ -11,6 +11,7 @@ from oidproxy.telemetry.access import AccessLine
 
 if TYPE_CHECKING:
     from oidproxy.http.head import Field, RequestHead
+    from oidproxy.identity.service import Exchanged
     from oidproxy.proxy.serving import Serving
     from oidproxy.proxy.terms import Client
     from oidproxy.routing.decision import Route
@@ -34,6 +35,7 @@ class Account:
         "bytes_in",
         "bytes_out",
         "error",
+        "exchanged",
         "first_byte",
         "lost",
         "status",
@@ -56,6 +58,8 @@ class Account:
         self.first_byte: float | None = None
         self.error: str | None = None
         self.lost = False
+        self.exchanged: Exchanged | None = None
+        """Which token went to the cloud instead of the user's."""
         self.why: str | None = None
         """What X-Scope-Why says, if the client asked for it."""
 
@@ -103,7 +107,7 @@ class Account:
         self._serving.access.write(self._line(route, seconds))
 
     def _line(self, route: Route | None, seconds: float) -> AccessLine:
-        head = self._head
+        head, exchanged = self._head, self.exchanged
         return AccessLine(
             time=self._since_epoch,
             request_id=self.request_id,
@@ -127,4 +131,7 @@ class Account:
             scope=canonical(route.effective) or None if route else None,
             error=self.error,
             lost=self.lost,
+            exchanged=exchanged.way if exchanged else None,
+            user=exchanged.user if exchanged else None,
+            project=exchanged.projects.home if exchanged else None,
         )

@@ -98,8 +98,9 @@ async def _staged(exchange: Exchange, forward: Forward, stage: Stage) -> Forward
 def _send(exchange: Exchange, forward: Forward, outgoing: Outgoing) -> None:
     head, identity = exchange.request, exchange.serving.identity
     route, body = forward.route, forward.body
-    if outgoing.projects is not None:
-        route, body = _elsewhere(exchange, route, body, outgoing.projects)
+    if outgoing.exchanged is not None:
+        exchange.account.exchanged = outgoing.exchanged
+        route, body = _elsewhere(exchange, route, body, outgoing.exchanged.projects)
     if forward.stage is not None:
         _show_images(exchange, route, forward.stage)
     framing = head.framing if body is None else Length(len(body))
@@ -127,8 +128,10 @@ def _elsewhere(
     exchange: Exchange, route: Route, body: bytes | None, project: Projects
 ) -> tuple[Route, bytes | None]:
     """The request as it is in the project that its token was exchanged for; answers will be put back."""
-    there = replace(route, target=ids.in_target(route.target, project.home, project.here))
+    if project.home == project.here:
+        return route, body
     service_type, rest = route.service_type, route.rest
+    there = replace(route, target=ids.in_target(route.target, project.home, project.here, service_type))
     exchange.ids = ids.projects(project.here, project.home, service_type, rest)
     if body is not None:
         body = ids.in_body(body, ids.projects(project.home, project.here, service_type, rest))

@@ -17,7 +17,7 @@ from oidproxy.rewrite.rules import RuleSet
 from oidproxy.rewrite.scanner import Scanner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from oidproxy.rewrite.links import Links
 
@@ -26,10 +26,27 @@ _NEVER = re.compile(rb"(?!)")
 LOOKED_AT = 2048
 """Bytes of a string that are looked at: a link with an id further behind is nobody's."""
 
-_KEYS = ("*project_id", "*tenant_id", "owner")
+_KEYS = (
+    "project_id",
+    "tenant_id",
+    "os-vol-tenant-attr:tenant_id",
+    "os-extended-snapshot-attributes:project_id",
+    "owner",
+)
 _QUERY_KEYS = (b"project_id", b"tenant_id", b"owner")
-PROJECTS = (*_KEYS, *(f"*/{key}" for key in _KEYS))
-"""Where project ids stand in a document: at its top, and in the resource or the list of resources there."""
+PROJECTS = (*_KEYS, *(f"*/{key}" for key in _KEYS), "*/*/project_id", "*/*/tenant_id")
+"""Where project ids stand in a document: at its top, in the resource or the list of resources there, and in
+what belongs to it (a security group's rules)."""
+
+_MEMBERS = ("member", "member_id", "members/member_id")
+_SEGMENTS_BEFORE = frozenset(
+    {b"auto-allocated-topology", b"os-quota-sets", b"os-simple-tenant-usage", b"quotas", b"quota-sets"}
+)
+"""What a path names projects behind: Neutron, Nova and Cinder, Nova, Neutron, Manila."""
+
+_VERSION = re.compile(rb"v\d[^/]*")
+_ACCOUNT = re.compile(rb"(?:[A-Za-z]+_)?")
+"""What Swift and Ceph put before the project in the name of its account (`AUTH_`)."""
 
 _IMAGES = re.compile(rb"/v\d[^/]*/(?:images(?:/[^/]+(?:/members(?:/[^/]+)?)?)?|tasks(?:/[^/]+)?)/*\Z")
 _QUOTAS = re.compile(rb".*/(?:os-)?quota[a-z_-]*(?:/|\Z)")
@@ -74,22 +91,48 @@ def project_paths(service_type: str, rest: bytes) -> tuple[str, ...]:
     if service_type in _OPAQUE:
         return ()
     if service_type == "image":
-        return PROJECTS if _IMAGES.match(rest) else ()
+        return (*PROJECTS, *_MEMBERS) if _IMAGES.match(rest) else ()
     if service_type in {"key-manager", "orchestration"} and _DATA.match(rest):
         return ()
     return _QUOTA_PATHS if _QUOTAS.match(rest) else PROJECTS
 
 
-def in_target(target: bytes, of: str, to: str) -> bytes:
-    """A request's target with its project's segments, and its values of project keys in the query, replaced.
+def in_target(target: bytes, of: str, to: str, service_type: str) -> bytes:
+    """A request's target with its project replaced where paths and queries name projects.
 
-    Cinder answers 400 to a project id in its path that is not the token's.
+    That is behind the version (Cinder answers 400 to a project there that is not the token's) and behind what
+    lists projects. Elsewhere the same text is a user's: the name of a tag, or of an object.
     """
     old, new = of.encode("latin-1"), to.encode("latin-1")
     path, mark, query = target.partition(b"?")
-    replaced = b"/".join(new if segment == old else segment for segment in path.split(b"/"))
+    segments = path.split(b"/")
+    for place in _project_segments(segments, old, service_type):
+        segments[place] = segments[place].removesuffix(old) + new
+    if service_type == "object-store":
+        return b"/".join(segments) + mark + query
     pairs = (_pair(pair, old, new) for pair in query.split(b"&"))
-    return replaced + mark + b"&".join(pairs)
+    return b"/".join(segments) + mark + b"&".join(pairs)
+
+
+def _project_segments(segments: list[bytes], project: bytes, service_type: str) -> Iterator[int]:
+    version = next((place for place, one in enumerate(segments) if _VERSION.fullmatch(one)), None)
+    if version is None:
+        return
+    for place in range(version + 1, len(segments)):
+        before, own = segments[place - 1], segments[place]
+        if service_type == "object-store":
+            if (
+                place == version + 1
+                and own.endswith(project)
+                and _ACCOUNT.fullmatch(own.removesuffix(project))
+            ):
+                yield place
+        elif own == project and (
+            place == version + 1
+            or before in _SEGMENTS_BEFORE
+            or (service_type == "image" and before == b"members" and place == version + 4)
+        ):
+            yield place
 
 
 def in_body(body: bytes, ids: Ids) -> bytes:

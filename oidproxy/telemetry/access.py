@@ -63,6 +63,12 @@ class AccessLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempts: int = 1
     lost: bool = False
     """The client was gone before the answer's end."""
+    exchanged: str | None = None
+    """How the cloud's token was had that went there instead of the user's: `mapped`, `carried` or `same`."""
+    user: str | None = None
+    """With `exchanged`: the user's id at home, where the cloud may see one account for many …"""
+    project: str | None = None
+    """… and the project's."""
 
     def __post_init__(self) -> None:
         # Here, so that no line exists that is not redacted.

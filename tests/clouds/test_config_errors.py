@@ -305,3 +305,33 @@ def test_an_unknown_entry_of_clouds_yaml(errors):
         "oidproxy.yaml:8:23: clouds_yaml has no entry 'readre' (did you mean reader?)",
         "oidproxy.yaml:9:29: clouds_yaml has no entry 'x'",
     ]
+
+
+def test_a_secret_goes_to_the_keystone_of_its_entry_or_nowhere(errors):
+    auth = "{username: u, password: hunter2, project_id: i, user_domain_id: d, auth_url: 'http://127.0.9.9:5000/v3'}"
+    text = (
+        "clouds_yaml: clouds.yaml\nlocal: one\nclouds:\n"
+        "  one: {upstream: 127.0.9.1, exchange: [mapped], mapped: {two: {p: reader}}, admits: {two: {roles: [m]}}}\n"
+        "  two: {upstream: 127.0.9.9, service_accounts: {one: reader}}\n"
+    )
+    assert errors(text, {"clouds.yaml": f"clouds: {{reader: {{auth: {auth}}}}}"}) == [
+        (
+            "oidproxy.yaml:4:68: entry 'reader' signs in at http://127.0.9.9:5000/v3, but the Keystone of one is "
+            "http://127.0.9.1:5000/v3"
+        ),
+        (
+            "oidproxy.yaml:5:54: entry 'reader' signs in at http://127.0.9.9:5000/v3, but the Keystone of one is "
+            "http://127.0.9.1:5000/v3"
+        ),
+    ]
+
+
+def test_a_project_that_is_mapped_to_nothing(errors):
+    text = (
+        "local: one\nclouds:\n"
+        "  one: {upstream: 127.0.9.1, exchange: [mapped], mapped: {two: {p: []}}, admits: {two: {roles: [m]}}}\n"
+        "  two: {upstream: 127.0.9.2}\n"
+    )
+    assert errors(text) == [
+        "oidproxy.yaml:3:65: this project is mapped to nothing: name an entry of clouds_yaml"
+    ]

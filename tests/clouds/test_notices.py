@@ -123,8 +123,20 @@ USELESS = {
         "6:5: one: it admits others, but exchange names no way to give them a token of its own",
     ),
     "credentials without the way": (
-        "exchange: [same]\n    mapped: {two: {p: reader}}\n    admits: {two: {roles: [m]}}",
+        "exchange: [carried]\n    mapped: {two: {p: reader}}\n    admits: {two: {roles: [m]}}",
         "7:5: one: these credentials are not used, since exchange does not name mapped",
+    ),
+    "credentials for a project that is not admitted": (
+        "exchange: [mapped]\n    mapped: {two: {p: reader}}\n    admits: {two: {roles: [m], projects: [q]}}",
+        "7:20: one does not admit this project of two, so its credentials are not used",
+    ),
+    "one account for two projects": (
+        "exchange: [mapped]\n    mapped: {two: {p: reader, q: reader}}\n    admits: {two: {roles: [m]}}",
+        "7:31: one: reader is also for project p of two: both share all they have",
+    ),
+    "services where nobody asks": (
+        "exchange: [carried]\n    admits: {two: {roles: [m], services: [{user: nova, project: service}]}}",
+        "7:32: one: its services ask their own Keystone, so no service of two is known there",
     ),
     "credentials for nobody": (
         "exchange: [mapped]\n    mapped: {two: {p: reader}}",
@@ -147,6 +159,18 @@ def test_what_does_nothing_is_said(notices, case):
 def test_a_cloud_that_exchanges_needs_no_key_of_the_fleet(notices):
     text = (
         "local: one\nclouds:\n  two: {upstream: 127.0.9.2}\n"
-        "  one: {upstream: 127.0.9.1, exchange: [same], admits: {two: {roles: [m]}}}\n"
+        "  one: {upstream: 127.0.9.1, auth_url: 'http://127.0.9.2:5000/v3', exchange: [same], "
+        "admits: {two: {roles: [m]}}}\n"
     )
     assert notices(text) == []
+
+
+def test_a_token_that_goes_to_a_cloud_with_another_keystone_as_it_is_is_said(notices):
+    text = (
+        "local: one\nclouds:\n  two: {upstream: 127.0.9.2}\n"
+        "  one: {upstream: 127.0.9.1, exchange: [same], admits: {two: {roles: [m]}}}\n"
+    )
+    (notice,) = notices(text)
+    assert notice.startswith(
+        "oidproxy.yaml:4:30: one: by same its services get the tokens of two as they are"
+    )

@@ -29,25 +29,49 @@ TARGETS = {
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_of_a_target_whole_segments_and_values_of_project_keys_are_exchanged(target):
-    assert ids.in_target(target.encode(), HOME, HERE) == TARGETS[target].encode()
+    assert ids.in_target(target.encode(), HOME, HERE, "block-storage") == TARGETS[target].encode()
+
+
+@pytest.mark.parametrize(
+    ("service_type", "target", "expected"),
+    [
+        ("image", "/v2/images/5/tags/{}", "/v2/images/5/tags/{home}"),
+        ("image", "/v2/images/5/members/{}", "/v2/images/5/members/{here}"),
+        ("image", "/image/v2/images/5/members/{}", "/image/v2/images/5/members/{here}"),
+        ("network", "/v2.0/quotas/{}/default", "/v2.0/quotas/{here}/default"),
+        ("network", "/v2.0/networks/5/tags/{}", "/v2.0/networks/5/tags/{home}"),
+        ("compute", "/v2.1/servers/5/metadata/{}", "/v2.1/servers/5/metadata/{home}"),
+        ("compute", "/v2.1/{}/os-quota-sets/{}", "/v2.1/{here}/os-quota-sets/{here}"),
+        ("object-store", "/v1/AUTH_{}/c/{}?prefix={}", "/v1/AUTH_{here}/c/{home}?prefix={home}"),
+        ("object-store", "/swift/v1/{}/c?tenant_id={}", "/swift/v1/{here}/c?tenant_id={home}"),
+        ("object-store", "/v1/my-{}/c", "/v1/my-{home}/c"),
+        ("compute", "/{}", "/{home}"),
+    ],
+)
+def test_of_a_path_only_what_names_a_project_is_exchanged(service_type, target, expected):
+    asked = target.replace("{}", HOME).encode()
+    wanted = expected.format(home=HOME, here=HERE).encode()
+    assert ids.in_target(asked, HOME, HERE, service_type) == wanted
 
 
 @given(st.binary(max_size=80).filter(lambda text: HOME.encode() not in text))
 def test_a_target_without_the_project_stays_byte_for_byte(target):
-    assert ids.in_target(target, HOME, HERE) == target
+    assert ids.in_target(target, HOME, HERE, "network") == target
 
 
 def test_of_a_body_the_keys_of_the_top_and_of_the_resource_are_exchanged():
     body = {
         "tenant_id": HOME,
-        "network": {"project_id": HOME, "name": HOME, "provider": {"project_id": HOME}},
+        "network": {"project_id": HOME, "name": HOME, "rules": [{"project_id": HOME}]},
         "ports": [{"tenant_id": HOME}, {"tenant_id": OTHER}],
+        "cluster": {"labels": {"project_id": HOME}, "build_project_id": HOME},
         "server": {"metadata": {"project_id": HOME}, "user_data": HOME},
     }
     assert json.loads(ids.in_body(json.dumps(body).encode(), OUT)) == {
         "tenant_id": HERE,
-        "network": {"project_id": HERE, "name": HOME, "provider": {"project_id": HOME}},
+        "network": {"project_id": HERE, "name": HOME, "rules": [{"project_id": HERE}]},
         "ports": [{"tenant_id": HERE}, {"tenant_id": OTHER}],
+        "cluster": {"labels": {"project_id": HOME}, "build_project_id": HOME},
         "server": {"metadata": {"project_id": HOME}, "user_data": HOME},
     }
 
@@ -116,3 +140,8 @@ def test_a_set_of_quotas_is_named_by_its_project():
     assert ids.in_body(b'{"quota_set": {"id": "%b"}}' % HERE.encode(), found) == (
         b'{"quota_set": {"id": "%b"}}' % HOME.encode()
     )
+
+
+def test_an_images_members_are_projects():
+    members = ids.projects(HOME, HERE, "image", b"/v2/images/5/members")
+    assert ids.in_body(b'{"member": "%b"}' % HOME.encode(), members) == b'{"member": "%b"}' % HERE.encode()

@@ -17,6 +17,7 @@ from oidproxy.clouds.build import Found, build
 from oidproxy.clouds.catalog import Learned
 from oidproxy.clouds.config import Config, decode
 from oidproxy.clouds.credentials import Credential, credential
+from oidproxy.clouds.exchanges import check_keystones
 from oidproxy.clouds.findings import Findings, Notice, together
 from oidproxy.clouds.loading import asked
 from oidproxy.clouds.loading.certificates import authorities, listener_tls
@@ -102,7 +103,7 @@ class _Reading:
                 ask.cloud: Learned(ask.cloud, "not asked yet", ask.auth_url or "") for ask in questions
             }
             registry = self.registry(config, entries, expected, findings)
-        self.credentials = self.sign_ins(config, findings)
+        self.credentials = self.sign_ins(config, registry, findings)
         if self.credentials:
             registry = replace(registry, credentials=MappingProxyType(dict(self.credentials)))
         if not questions:
@@ -142,13 +143,16 @@ class _Reading:
             raise
         return tuple(dict.fromkeys(found))
 
-    def sign_ins(self, config: Config, findings: Findings) -> Mapping[str, Credential]:
+    def sign_ins(self, config: Config, registry: Registry, findings: Findings) -> Mapping[str, Credential]:
         """Entry -> what signs in with it, for every entry that `mapped` and `service_accounts` name."""
         names = signing_in(config)
         if not names:
             return {}
         found: dict[str, Credential] = {}
-        for name, entry in self.read_entries(str(self.clouds_yaml(config)), names).items():
+        read = self.read_entries(str(self.clouds_yaml(config)), names)
+        auth_urls = {name: entry.auth.get("auth_url", "") for name, entry in read.items()}
+        check_keystones(registry.clouds, auth_urls, findings)
+        for name, entry in read.items():
             try:
                 found[name] = _credential(entry)
             except ValueError as error:
