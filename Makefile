@@ -11,7 +11,9 @@ help:
 	@echo 'make demo   two embedded clouds, the proxy, and the real openstack client: the whole idea in two minutes'
 	@echo 'make test   style, types, imports and tests'
 	@echo 'make lint   style, types and imports alone'
-	@echo 'make lab-up real OpenStack clouds on this machine (N=2; also lab-status, lab-down, lab-clean)'
+	@echo 'make lab-up real OpenStack clouds on this machine (N=2; GATEWAY=1 for some that know of no proxy; also'
+	@echo '            lab-status, lab-down, lab-clean)'
+	@echo 'make lab-test  the tests that need them, in a lab of their own; leaves nothing running'
 	@echo 'make clean  remove what the other targets made'
 
 demo: $(READY)
@@ -42,12 +44,13 @@ clean:
 
 # Real OpenStack clouds on this machine (Debian 12, as root): devstack/lab.
 N ?= 2
+GATEWAY ?=
 LAB := $(BIN)/python -m devstack.lab
 
-.PHONY: lab-up lab-status lab-down lab-clean
+.PHONY: lab-up lab-status lab-down lab-clean lab-test
 
 lab-up: $(READY)
-	nice -n 5 $(LAB) up $(N)
+	nice -n 5 $(LAB) up $(N) $(if $(GATEWAY),--gateway)
 
 lab-status: $(READY)
 	@$(LAB) status
@@ -57,3 +60,9 @@ lab-down: $(READY)
 
 lab-clean: $(READY)
 	$(LAB) clean
+
+# A lab of its own, since it makes it anew: the clouds of lab-up stay as they are.
+# TESTS: what pytest is given, as in TESTS="tests/lab/test_trust.py -x".
+TESTS ?=
+lab-test: $(READY)
+	LAB_STATE=$${LAB_STATE:-.state/lab-test} LAB_NETWORK=$${LAB_NETWORK:-127.7} $(LAB) test -- $(TESTS)

@@ -48,6 +48,7 @@ class Api:
         self._account = account
         self._token: str | None = None
         self.project_id = ""
+        self.user_id = ""
 
     def call(
         self,
@@ -75,6 +76,7 @@ class Api:
                 raise LabError(f"{self._account.user} at {self._auth_url}: {answer.status} {text}")
             self._token = answer.headers["x-subject-token"]
             self.project_id = answer.json["token"]["project"]["id"]
+            self.user_id = answer.json["token"]["user"]["id"]
         return self._token
 
 

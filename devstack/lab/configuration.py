@@ -1,4 +1,4 @@
-"""Every configuration file of a cloud: its own half; what is the proxy's, `oidproxy cloud config` says."""
+"""Every configuration file of a cloud: its own half; its surroundings say where services are."""
 
 from __future__ import annotations
 
@@ -6,20 +6,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from devstack.lab.ini import Sections, merged, rendered
-from devstack.lab.layout import PORTS
+from devstack.lab.layout import KINDS, PORTS
 from devstack.lab.passwords import write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from devstack.lab.layout import CloudPlace
 
-ACCOUNTS = ("glance", "placement", "nova", "neutron", "cinder")
-"""The services' users, in the project `service`."""
+FOLDERS = {
+    "identity": ("keystone",),
+    "image": ("glance/images", "glance/staging", "glance/tasks"),
+    "compute": ("nova",),
+    "network": ("neutron",),
+    "block-storage": ("cinder",),
+}
+"""Official type -> what it needs below a cloud's data: not every service makes its own."""
 
-FOLDERS = ("keystone", "glance/images", "glance/staging", "glance/tasks", "nova", "neutron", "cinder")
-"""Below a cloud's data: not every service makes its own."""
+GUNICORN = {"identity": "keystone.wsgi.api", "placement": "placement.wsgi.api"}
+"""Official type -> its application, where gunicorn serves it."""
 
 TOKEN_CACHE_SECONDS = 30
 """So a revoked token is refused everywhere within a minute (keystonemiddleware's default is 300)."""
@@ -40,30 +46,34 @@ class Sources:
     """Service user -> password."""
     cache: str
     """memcached's address; empty where each process keeps its own cache."""
-    behind_proxy: Mapping[str, Sections]
-    """File -> sections, as `oidproxy cloud config --json` has them."""
+    surroundings: Mapping[str, Sections]
+    """File -> sections: what the own half lacks."""
 
 
-def write(sources: Sources) -> None:
-    """Write all files of a cloud, and make the folders that they name."""
-    for name in FOLDERS:
-        (sources.place.data / name).mkdir(parents=True, exist_ok=True)
-    for name, sections in _own(sources).items():
-        whole = merged(sections, sources.behind_proxy.get(name, {}))
-        write_private(sources.place.etc / name, rendered(whole))
-    for name, application in (("keystone", "keystone.wsgi.api"), ("placement", "placement.wsgi.api")):
-        write_private(sources.place.etc / f"{name}-gunicorn.py", _gunicorn(sources.place, name, application))
+def write(sources: Sources) -> bool:
+    """Write all files of a cloud, and make the folders that they name; whether a file is new or changed."""
+    place = sources.place
+    for service_type in place.services:
+        for name in FOLDERS.get(service_type, ()):
+            (place.data / name).mkdir(parents=True, exist_ok=True)
+    changed = [_written(place.etc / name, text) for name, text in _files(sources)]
+    return any(changed)
 
 
-def _own(sources: Sources) -> dict[str, Sections]:
-    return {
-        "keystone.conf": _keystone(sources),
-        "glance-api.conf": _glance(sources),
-        "placement.conf": _placement(sources),
-        "nova.conf": _nova(sources),
-        "neutron.conf": _neutron(sources),
-        "cinder.conf": _cinder(sources),
-    }
+def _files(sources: Sources) -> Iterator[tuple[str, str]]:
+    for service_type in sources.place.services:
+        name, own = OWN[service_type]
+        yield name, rendered(merged(own(sources), sources.surroundings.get(name, {})))
+        if application := GUNICORN.get(service_type):
+            text = _gunicorn(sources.place, service_type, application)
+            yield f"{KINDS[service_type].project}-gunicorn.py", text
+
+
+def _written(file: Path, text: str) -> bool:
+    if file.exists() and file.read_text() == text:
+        return False
+    write_private(file, text)
+    return True
 
 
 def _keystone(sources: Sources) -> Sections:
@@ -97,7 +107,7 @@ def _glance(sources: Sources) -> Sections:
         "os_glance_tasks_store": {"filesystem_store_datadir": str(images / "tasks")},
         "paste_deploy": {"flavor": "keystone", "config_file": f"{sources.etc}/glance/glance-api-paste.ini"},
         "oslo_concurrency": {"lock_path": str(images / "locks")},
-        "keystone_authtoken": _token_account(sources, "glance"),
+        "keystone_authtoken": _token_account(sources, "image"),
     }
 
 
@@ -140,7 +150,7 @@ def _nova(sources: Sources) -> Sections:
         "scheduler": {"workers": "1", "discover_hosts_in_cells_interval": "3"},
         "vnc": {"enabled": "false"},
         "oslo_concurrency": {"lock_path": str(state / "locks")},
-        "keystone_authtoken": _token_account(sources, "nova"),
+        "keystone_authtoken": _token_account(sources, "compute"),
         "service_user": _account(sources, "nova"),
         "neutron": _account(sources, "neutron"),
         "placement": _account(sources, "placement"),
@@ -173,7 +183,7 @@ def _neutron(sources: Sources) -> Sections:
         },
         "ml2_type_vxlan": {"vni_ranges": "1:10000"},
         "oslo_concurrency": {"lock_path": str(state / "locks")},
-        "keystone_authtoken": _token_account(sources, "neutron"),
+        "keystone_authtoken": _token_account(sources, "network"),
         "nova": _account(sources, "nova"),
         "placement": _account(sources, "placement"),
     }
@@ -205,9 +215,9 @@ def _cinder(sources: Sources) -> Sections:
         },
         "oslo_concurrency": {"lock_path": str(state / "locks")},
         "cinder_sys_admin": {"helper_command": f"{helper} --config-file {place.etc / 'cinder.conf'}"},
-        "keystone_authtoken": _token_account(sources, "cinder"),
+        "keystone_authtoken": _token_account(sources, "block-storage"),
         "service_user": _account(sources, "cinder"),
-        "nova": _account(sources, "nova"),
+        **({"nova": _account(sources, "nova")} if "compute" in place.services else {}),
     }
 
 
@@ -231,16 +241,31 @@ def _account(sources: Sources, user: str) -> dict[str, str]:
     }
 
 
-def _token_account(sources: Sources, user: str) -> dict[str, str]:
-    cache = {"memcached_servers": sources.cache} if sources.cache else {}
-    return {**_account(sources, user), "token_cache_time": str(TOKEN_CACHE_SECONDS), **cache}
+def _token_account(sources: Sources, service_type: str) -> dict[str, str]:
+    return {
+        **_account(sources, KINDS[service_type].project),
+        # Else keystonemiddleware refuses every application credential that has access rules.
+        "service_type": service_type,
+        "token_cache_time": str(TOKEN_CACHE_SECONDS),
+        **({"memcached_servers": sources.cache} if sources.cache else {}),
+    }
 
 
-def _gunicorn(place: CloudPlace, name: str, application: str) -> str:
-    port = PORTS["identity" if name == "keystone" else name]
+def _gunicorn(place: CloudPlace, service_type: str, application: str) -> str:
     return (
-        f'"""How gunicorn serves {name}."""\n'
+        f'"""How gunicorn serves {KINDS[service_type].project}."""\n'
         f"wsgi_app = '{application}:application'\n"
-        f"bind = '{place.address}:{port}'\n"
+        f"bind = '{place.address}:{PORTS[service_type]}'\n"
         "workers = 1\nthreads = 4\naccesslog = '-'\nkeepalive = 5\ntimeout = 120\n"
     )
+
+
+OWN: Mapping[str, tuple[str, Callable[[Sources], Sections]]] = {
+    "identity": ("keystone.conf", _keystone),
+    "image": ("glance-api.conf", _glance),
+    "placement": ("placement.conf", _placement),
+    "compute": ("nova.conf", _nova),
+    "network": ("neutron.conf", _neutron),
+    "block-storage": ("cinder.conf", _cinder),
+}
+"""Official type -> its file, and what stands there in any surroundings."""

@@ -21,26 +21,29 @@ NETWORK = "private"
 
 
 class Contents:
-    """One cloud, asked by its administrator through the proxy beside it, as its services are."""
+    """One cloud, asked by its administrator where its services are asked: through a proxy beside it."""
 
     def __init__(self, lab: Lab, place: CloudPlace, secrets: Secrets) -> None:
         self._place = place
         self._processes = {one.name: one.process for one in all_of(lab, place)}
-        auth_url = f"{place.beside_url('identity')}/v3"
+        auth_url = f"{place.front_url('identity')}/v3"
         self._admin = Api(auth_url, Account("admin", "admin", secrets.get("admin")))
         self._demo = Api(auth_url, Account("demo", "demo", secrets.get("demo")))
 
     def fill(self) -> None:
         """Make whatever is not there yet. Raises LabError."""
-        self._flavor()
+        if "compute" in self._place.services:
+            self._flavor()
         for name in images(self._place):
             self._image(name)
-        self._network()
+        if "network" in self._place.services:
+            self._network()
 
     def wait(self) -> None:
         """Wait until servers can be created, and volumes. Raises LabError with the end of a log."""
-        self._wait_up("nova-compute", self._hypervisor_up)
-        self._wait_up("cinder-volume", self._volumes_up)
+        for name, done in (("nova-compute", self._hypervisor_up), ("cinder-volume", self._volumes_up)):
+            if name in self._processes:
+                self._wait_up(name, done)
 
     def _wait_up(self, name: str, done: Any) -> None:  # noqa: ANN401
         process = self._processes[name]
@@ -81,12 +84,12 @@ class Contents:
         self._demo.call("POST", self._url("network", "/v2.0/subnets"), {"subnet": subnet})
 
     def _url(self, service_type: str, path: str) -> str:
-        return self._place.beside_url(service_type) + path
+        return self._place.front_url(service_type) + path
 
 
 def images(place: CloudPlace) -> tuple[str, ...]:
-    """A cloud's public images: one that it alone has, and `cirros` at the second cloud only."""
-    return (f"image-of-{place.name}", *(("cirros",) if place.number == 2 else ()))
+    """A cloud's public images: one that is called after it, and further ones that are its own."""
+    return (f"image-of-{place.name}", *place.images)
 
 
 def image(name: str) -> bytes:

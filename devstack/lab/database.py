@@ -1,4 +1,4 @@
-"""The lab's database server: one MariaDB, with eight databases and an account for each cloud."""
+"""The lab's database server: one MariaDB, with databases and an account of its own for each cloud."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from devstack.lab.addresses import require_free
 from devstack.lab.failure import LabError, tail
-from devstack.lab.layout import DATABASES
 from devstack.lab.processes import Background, run
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ class Database:
         """Make a cloud's account and databases, if they are not there."""
         account = f"'{_account(cloud)}'@'%'"
         lines = [f"CREATE USER IF NOT EXISTS {account}; ALTER USER {account} IDENTIFIED BY '{password}';"]
-        for name in map(cloud.database, DATABASES):
+        for name in map(cloud.database, cloud.databases):
             lines.append(f"CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb3;")
             lines.append(f"GRANT ALL PRIVILEGES ON {name}.* TO {account};")
         self.execute("\n".join(lines))

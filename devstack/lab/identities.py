@@ -7,19 +7,18 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from devstack.lab.api import Account, Api
-from devstack.lab.configuration import ACCOUNTS
 from devstack.lab.passwords import write_private
 from devstack.lab.processes import run
 from devstack.lab.services import environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from devstack.lab.layout import CloudPlace, Lab
     from devstack.lab.passwords import Secrets
 
-USERS = {"demo": "member", "viewer": "reader"}
-"""The users of project `demo`, with their role; `admin` has a project of its own."""
+USERS = {"demo": ("member",), "viewer": ("reader",)}
+"""The users of project `demo`, with their roles; `admin` has a project of its own."""
 
 
 def write_keys(place: CloudPlace) -> None:
@@ -52,26 +51,35 @@ def bootstrap(lab: Lab, place: CloudPlace, secrets: Secrets, identity_url: str) 
 
 
 class Keystone:
-    """One cloud's Keystone, asked by its administrator, past the proxy."""
+    """The Keystone of a cloud that has one, asked by its administrator, past the proxy."""
 
     def __init__(self, place: CloudPlace, secrets: Secrets) -> None:
         self._url = f"{place.url('identity')}/v3"
         self._api = Api(self._url, Account("admin", "admin", secrets.get("admin")))
         self._secrets = secrets
+        self._known: dict[str, dict[str, str]] = {}
         self._roles = {role["name"]: role["id"] for role in self._list("roles")}
 
-    def fill(self, endpoints: Sequence[Mapping[str, str]]) -> None:
-        """Make whatever is not there yet. Raises LabError."""
+    def fill(self, accounts: Iterable[str], endpoints: Sequence[Mapping[str, str]]) -> None:
+        """Make whatever is not there yet of a cloud, its own or a guest. Raises LabError."""
         self._regions(endpoints)
         self._catalog(endpoints)
-        service = self._project("service")
-        for name in ACCOUNTS:
-            user = self._user(name)
-            self._grant(service, user, "admin")
-            self._grant(service, user, "service")
-        demo = self._project("demo")
-        for name, role in USERS.items():
-            self._grant(demo, self._user(name), role)
+        self.project("service", dict.fromkeys(accounts, ("admin", "service")))
+        self.project("demo", USERS)
+
+    def project(self, name: str, users: Mapping[str, Sequence[str]]) -> str:
+        """A project and its users with their roles; the project's id. Raises LabError."""
+        project = self._named("project", name, {})
+        there = {
+            (one["user"]["id"], one["role"]["id"])
+            for one in self._list(f"role_assignments?scope.project.id={project}")
+            if "user" in one
+        }
+        for user, roles in users.items():
+            who = self._named("user", user, {"password": self._secrets.get(user)})
+            for role in {self._roles[role] for role in roles} - {role for one, role in there if one == who}:
+                self._api.call("PUT", f"{self._url}/projects/{project}/users/{who}/roles/{role}")
+        return project
 
     def _regions(self, endpoints: Sequence[Mapping[str, str]]) -> None:
         known = {region["id"] for region in self._list("regions")}
@@ -96,19 +104,13 @@ class Keystone:
         elif known["url"] != one["url"]:
             self._api.call("PATCH", f"{self._url}/endpoints/{known['id']}", {"endpoint": {"url": one["url"]}})
 
-    def _project(self, name: str) -> str:
-        return self._named("project", name, {})
-
-    def _user(self, name: str) -> str:
-        return self._named("user", name, {"password": self._secrets.get(name)})
-
-    def _grant(self, project: str, user: str, role: str) -> None:
-        self._api.call("PUT", f"{self._url}/projects/{project}/users/{user}/roles/{self._roles[role]}")
-
     def _named(self, kind: str, name: str, more: Mapping[str, str]) -> str:
-        for one in self._list(f"{kind}s?name={name}"):
-            return str(one["id"])
-        return self._make(kind, {"name": name, "domain_id": "default", **more})
+        if kind not in self._known:
+            self._known[kind] = {str(one["name"]): str(one["id"]) for one in self._list(f"{kind}s")}
+        known = self._known[kind]
+        if name not in known:
+            known[name] = self._make(kind, {"name": name, "domain_id": "default", **more})
+        return known[name]
 
     def _list(self, path: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._api.call("GET", f"{self._url}/{path}").json[

@@ -8,13 +8,14 @@ import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from devstack.lab.failure import LabError
 from devstack.lab.processes import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from devstack.lab.layout import Lab
     from devstack.lab.progress import Progress
@@ -30,12 +31,21 @@ DEBIAN = {
 }
 """A program of the lab -> the package that has it."""
 
+TESTS = {
+    "/usr/bin/curl": "curl",
+    "/usr/bin/systemd-analyze": "systemd",
+    "/usr/sbin/haproxy": "haproxy",
+    "/usr/sbin/logrotate": "logrotate",
+}
+"""What only its tests need."""
+
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 
-def install(lab: Lab, progress: Progress) -> None:
-    """Install what is missing. Raises LabError."""
-    missing = sorted(package for program, package in DEBIAN.items() if not Path(program).exists())
+def install(lab: Lab, progress: Progress, more: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Install what is missing of Debian's packages (and `more`) and OpenStack's. Raises LabError."""
+    wanted = {**DEBIAN, **more}
+    missing = sorted(package for program, package in wanted.items() if not Path(program).exists())
     if missing:
         with progress.step(f"Debian packages: {' '.join(missing)}"):
             _debian(lab, missing)

@@ -68,6 +68,8 @@ class Background:
                 start_new_session=True,
             )
         self.record.write_text(f"{process.pid} {_start_time(process.pid)}\n")
+        # It is to outlive this object, which would complain of that.
+        process.returncode = 0
         return True
 
     def check(self) -> None:

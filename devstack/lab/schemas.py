@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from devstack.lab.layout import DATABASES
 from devstack.lab.packages import fingerprint
 from devstack.lab.processes import run
 from devstack.lab.services import environment
@@ -23,11 +22,11 @@ CELL = "{scheme}://{username}:{password}@{hostname}:{port}/{path}"
 """Nova fills this from its own settings (nova-manage, "Template URLs in Cell Mappings"), so that the
 mapping of one cloud's cells is right in every cloud's database."""
 
-STEPS = (
-    (("keystone-manage", "keystone.conf", "db_sync"),),
-    (("glance-manage", "glance-api.conf", "db_sync"),),
-    (("placement-manage", "placement.conf", "db", "sync"),),
-    (
+STEPS = {
+    "identity": (("keystone-manage", "keystone.conf", "db_sync"),),
+    "image": (("glance-manage", "glance-api.conf", "db_sync"),),
+    "placement": (("placement-manage", "placement.conf", "db", "sync"),),
+    "compute": (
         ("nova-manage", "nova.conf", "api_db", "sync"),
         (
             "nova-manage",
@@ -43,10 +42,10 @@ STEPS = (
             *("--database_connection", f"{CELL}?{{query}}", "--transport-url", CELL),
         ),
     ),
-    (("neutron-db-manage", "neutron.conf", "upgrade", "heads"),),
-    (("cinder-manage", "cinder.conf", "db", "sync"),),
-)
-"""Chains of commands that know nothing of each other: program, its configuration file, arguments."""
+    "network": (("neutron-db-manage", "neutron.conf", "upgrade", "heads"),),
+    "block-storage": (("cinder-manage", "cinder.conf", "db", "sync"),),
+}
+"""Official type -> a chain of commands, none of which needs another chain: program, file, arguments."""
 
 
 def fill(lab: Lab, place: CloudPlace, database: Database, progress: Progress) -> None:
@@ -55,15 +54,15 @@ def fill(lab: Lab, place: CloudPlace, database: Database, progress: Progress) ->
     if mark.exists():
         return
     prepared = lab.state / "prepared" / fingerprint()
-    files = {name: prepared / f"{name}.sql" for name in DATABASES}
+    files = {name: prepared / f"{name}.sql" for name in place.databases}
     if all(file.exists() for file in files.values()):
         with progress.step(f"{place.name}: tables, from prepared data"):
-            _each(lambda name: database.load(place, name, files[name]))
+            _each(place, lambda name: database.load(place, name, files[name]))
     else:
         with progress.step(f"{place.name}: tables, by the services' own programs"):
             _make(lab, place)
         prepared.mkdir(parents=True, exist_ok=True)
-        _each(lambda name: database.dump(place, name, files[name]))
+        _each(place, lambda name: database.dump(place, name, files[name]))
     mark.touch()
 
 
@@ -77,8 +76,9 @@ def _make(lab: Lab, place: CloudPlace) -> None:
             mark.touch()
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
+        chains = [STEPS[service_type] for service_type in place.services]
         # The longest first, so that the two ends come close.
-        list(pool.map(chain, sorted(STEPS, key=len, reverse=True)))
+        list(pool.map(chain, sorted(chains, key=len, reverse=True)))
 
 
 def _run(lab: Lab, place: CloudPlace, program: str, file: str, arguments: list[str]) -> None:
@@ -87,6 +87,6 @@ def _run(lab: Lab, place: CloudPlace, program: str, file: str, arguments: list[s
     run(command, log, environment(lab, place), cwd=place.folder)
 
 
-def _each(work: Callable[[str], None]) -> None:
+def _each(place: CloudPlace, work: Callable[[str], None]) -> None:
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(work, DATABASES))
+        list(pool.map(work, place.databases))

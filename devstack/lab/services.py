@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from devstack.lab.layout import PORTS
+from devstack.lab.layout import KINDS, PORTS
 from devstack.lab.processes import Background
 from devstack.lab.readiness import wait_answer
 
@@ -76,9 +76,9 @@ def write_site(lab: Lab) -> None:
     link.symlink_to(DRIVERS)
 
 
-def keystone(lab: Lab, place: CloudPlace) -> Service:
-    """The service that all others ask."""
-    return _gunicorn(lab, place, "keystone", "identity")
+def keystone(lab: Lab, place: CloudPlace) -> tuple[Service, ...]:
+    """The service that all others ask, where the cloud has its own."""
+    return (_gunicorn(lab, place, "identity"),) if "identity" in place.services else ()
 
 
 def others(lab: Lab, place: CloudPlace) -> tuple[Service, ...]:
@@ -87,31 +87,36 @@ def others(lab: Lab, place: CloudPlace) -> tuple[Service, ...]:
         ("--config-file", str(place.etc / f"{name}.conf")) for name in ("nova", "neutron", "cinder")
     )
     glance = ("--config-file", str(place.etc / "glance-api.conf"))
-    compute = (str(DRIVERS / "nova_compute.py"), *nova)
-    return (
-        _gunicorn(lab, place, "placement", "placement"),
-        _service(lab, place, "glance-api", glance, "image"),
-        _service(lab, place, "neutron-server", neutron, "network"),
-        _service(lab, place, "nova-conductor", nova),
-        _service(lab, place, "nova-scheduler", nova),
-        _service(lab, place, "nova-api-os-compute", nova, "compute"),
-        _service(lab, place, "cinder-api", cinder, "block-storage"),
-        _service(lab, place, "cinder-scheduler", cinder),
-        _service(lab, place, "cinder-volume", cinder),
-        Service(place, "nova-compute", (lab.program("python"), *compute), environment(lab, place)),
+    known = (
+        ("placement", _gunicorn(lab, place, "placement")),
+        ("image", _service(lab, place, "glance-api", glance, "image")),
+        ("network", _service(lab, place, "neutron-server", neutron, "network")),
+        ("compute", _service(lab, place, "nova-conductor", nova)),
+        ("compute", _service(lab, place, "nova-scheduler", nova)),
+        ("compute", _service(lab, place, "nova-api-os-compute", nova, "compute")),
+        ("block-storage", _service(lab, place, "cinder-api", cinder, "block-storage")),
+        ("block-storage", _service(lab, place, "cinder-scheduler", cinder)),
+        ("block-storage", _service(lab, place, "cinder-volume", cinder)),
+        ("compute", _script(lab, place, "nova-compute", DRIVERS / "nova_compute.py", nova)),
     )
+    return tuple(service for service_type, service in known if service_type in place.services)
 
 
 def all_of(lab: Lab, place: CloudPlace) -> tuple[Service, ...]:
     """Every service of a cloud."""
-    return (keystone(lab, place), *others(lab, place))
+    return (*keystone(lab, place), *others(lab, place))
 
 
 def _service(lab: Lab, place: CloudPlace, name: str, arguments: tuple[str, ...], serves: str = "") -> Service:
     return Service(place, name, (lab.program(name), *arguments), environment(lab, place), serves)
 
 
-def _gunicorn(lab: Lab, place: CloudPlace, name: str, serves: str) -> Service:
+def _script(lab: Lab, place: CloudPlace, name: str, script: Path, arguments: tuple[str, ...]) -> Service:
+    return Service(place, name, (lab.program("python"), str(script), *arguments), environment(lab, place))
+
+
+def _gunicorn(lab: Lab, place: CloudPlace, serves: str) -> Service:
     """Options come by the environment: Keystone's application reads sys.argv itself."""
+    name = KINDS[serves].project
     settings = {"GUNICORN_CMD_ARGS": f"-c {place.etc / f'{name}-gunicorn.py'}"}
     return Service(place, name, (lab.program("gunicorn"),), {**environment(lab, place), **settings}, serves)

@@ -147,14 +147,16 @@ def _identity(endpoints: Sequence[CatalogEndpoint], name: str) -> str:
 
 def _files(registry: Registry, name: str, auth_url: str) -> Mapping[str, Sections]:
     """File -> section -> key -> value, for each service of the cloud but Keystone, which asks nobody."""
-    types = dict.fromkeys(endpoint.service_type for endpoint in registry.clouds[name].endpoints)
+    types = {
+        one.service_type: one.catalog_type or one.service_type for one in registry.clouds[name].endpoints
+    }
     region = registry.clouds[name].region
     return {
         _file(service): {
-            "keystone_authtoken": _authtoken(auth_url),
+            "keystone_authtoken": _authtoken(auth_url, listed),
             **{section: _client(section, auth_url, region) for section in CLIENTS.get(service, ())},
         }
-        for service in types
+        for service, listed in types.items()
         if service != "identity"
     }
 
@@ -169,13 +171,18 @@ def _project(service_type: str) -> str:
     return str(ServiceTypes().get_project_name(service_type) or service_type)
 
 
-def _authtoken(auth_url: str) -> Mapping[str, str]:
-    """Without the last two, the token of any user counts as a service's (keystonemiddleware)."""
+def _authtoken(auth_url: str, listed: str) -> Mapping[str, str]:
+    """What keystonemiddleware needs of us; `listed` is the service's type in the catalog.
+
+    Without `service_token_roles`, the token of any user counts as a service's. Without `service_type`, every
+    application credential with access rules is refused.
+    """
     return {
         "www_authenticate_uri": auth_url,
         "auth_url": auth_url,
         "service_token_roles": "service",
         "service_token_roles_required": "true",
+        "service_type": listed,
     }
 
 

@@ -27,6 +27,13 @@ AUTHTOKEN = {
     "service_token_roles_required": "true",
 }
 
+TYPES = {
+    "glance-api.conf": "image",
+    "nova.conf": "compute",
+    "cinder.conf": "block-storage",
+    "barbican.conf": "key-manager",
+}
+
 
 @pytest.fixture
 def config(tmp_path, capsys):
@@ -50,7 +57,8 @@ def told(config):
 def test_every_service_but_keystone_asks_the_proxy_who_a_token_is(told):
     assert set(told["files"]) == {"glance-api.conf", "nova.conf", "cinder.conf", "barbican.conf"}
     for file, sections in told["files"].items():
-        assert sections["keystone_authtoken"] == AUTHTOKEN, file
+        listed = {"service_type": TYPES[file]}
+        assert sections["keystone_authtoken"] == AUTHTOKEN | listed, file
 
 
 def test_a_service_that_calls_others_does_so_by_the_proxy_and_in_its_own_region(told):

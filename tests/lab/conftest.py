@@ -37,6 +37,32 @@ def abroad(lab):
 
 
 @pytest.fixture(scope="session")
+def edges(lab):
+    """Three clouds that nobody reconfigured: edge-1, edge-2, and edge-3, which is a region of edge-1."""
+    found = lab.edges()
+    assert set(found) <= set(lab.wanted()), "no lab with clouds left as they were: make lab-up GATEWAY=1"
+    return found
+
+
+@pytest.fixture(scope="session")
+def edge_1(edges):
+    """All services, among them its own Keystone; lets nobody in from elsewhere."""
+    return edges[0]
+
+
+@pytest.fixture(scope="session")
+def edge_2(edges):
+    """Keystone, Glance (the only one there with the image cirros) and Cinder; takes users of edge-1."""
+    return edges[1]
+
+
+@pytest.fixture(scope="session")
+def edge_3(edges):
+    """Glance and Cinder, with edge-1's Keystone."""
+    return edges[2]
+
+
+@pytest.fixture(scope="session")
 def demo(lab, home):
     """A member at home."""
     return User(lab, home.name)

@@ -20,8 +20,9 @@ class Evidence:
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
-        logs = [lab.access_log, *(log for place in lab.made() for log in place.logs.glob("*.log"))]
-        self._from = {log: log.stat().st_size for log in logs}
+        services = [log for place in lab.made() for log in place.logs.glob("*.log")]
+        proxies = [log for log in (lab.access_log, lab.edge_access_log) if log.exists()]
+        self._from = {log: log.stat().st_size for log in (*proxies, *services)}
 
     def service(self, place: CloudPlace, name: str, text: str) -> list[str]:
         """The lines of a service's log with this text; waits some seconds for the first."""
@@ -33,12 +34,18 @@ class Evidence:
 
     def calls(self, **wanted: Any) -> list[dict[str, Any]]:
         """The proxy's access lines with these fields; waits some seconds for the first."""
+        return self._calls(self._lab.access_log, wanted)
 
+    def edge_calls(self, **wanted: Any) -> list[dict[str, Any]]:
+        """The same of the proxy in front of the clouds that nobody reconfigured."""
+        return self._calls(self._lab.edge_access_log, wanted)
+
+    def _calls(self, log: Path, wanted: dict[str, Any]) -> list[dict[str, Any]]:
         def matches(line: str) -> bool:
             told = json.loads(line)
             return all(told.get(name) == value for name, value in wanted.items())
 
-        return [json.loads(line) for line in self._found(self._lab.access_log, matches)]
+        return [json.loads(line) for line in self._found(log, matches)]
 
     def _found(self, log: Path, matches: Any) -> list[str]:
         deadline = time.monotonic() + SECONDS

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,6 +14,13 @@ import pytest
 from tests.lab.users import Refused
 
 SCOPE = "{keystone:cloud-1;glance:cloud-999}"
+README = (Path(__file__).parents[2] / "README.md").read_text()
+SHOWN = re.findall(
+    r"(?m)^    openstack (--.*|scope .*)$", README.partition("## Five minutes for an operator")[0]
+)
+"""What the README has for users, without the program's name."""
+
+SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +59,29 @@ def test_its_disk_is_the_image_of_the_other_cloud(home, server, image):
     assert disk["sha512"] == image["properties"]["os_hash_value"]
 
 
-def test_the_other_clouds_glance_gave_the_file_and_homes_did_not(home, abroad, lab, image, server):
-    request = f'"GET {urlsplit(image["file"]).path} HTTP/1.1"'
-    assert f"{request} 200" in (abroad.logs / "glance-api.log").read_text()
-    assert request not in (home.logs / "glance-api.log").read_text()
+def gave(place, image):
+    """The lines of a cloud's Glance that say that it gave this image's file."""
+    request = f'"GET {urlsplit(image["file"]).path} HTTP/1.1" 200 '
+    return [line for line in (place.logs / "glance-api.log").read_text().splitlines() if request in line]
+
+
+def test_the_other_clouds_glance_gave_the_file_and_homes_did_not(home, abroad, image, server):
+    assert gave(abroad, image)
+    assert not gave(home, image)
+
+
+def test_the_other_clouds_glance_names_the_request_that_homes_compute_service_worked_on(
+    demo, home, abroad, image, server
+):
+    user = demo.json("token", "issue")["user_id"]
+    *_, (request, who) = re.findall(r" \[\S+ (req-\S+) (\S+) ", "\n".join(gave(abroad, image)))
+    # oslo.log writes the id that came with the request first, then the service's own, then the user.
+    built = f"[{request} "
+    lines = (home.logs / "nova-compute.log").read_text().splitlines()
+    told = [line for line in lines if built in line and f"[instance: {server['id']}]" in line]
+    assert any("seconds to build instance" in line and f" {user} " in line for line in told)
+    assert who == user
+    assert server["id"] not in (abroad.logs / "nova-compute.log").read_text()
 
 
 def test_the_file_was_asked_for_by_homes_compute_service_with_the_users_token(
@@ -66,3 +96,20 @@ def test_the_file_was_asked_for_by_homes_compute_service_with_the_users_token(
     assert last["caller"] == f"nova@{home.name}"
     assert (last["home"], last["cloud"], last["carrier"]) == (home.name, abroad.name, "token")
     assert last["bytes_out"] == image["size"]
+
+
+def test_the_readmes_command_makes_such_a_server(demo, home, image):
+    (command,) = (line for line in SHOWN if "server create" in line)
+    made = demo.json(*shlex.split(command))
+    deadline = time.monotonic() + SECONDS
+    while (found := demo.json("server", "show", made["id"]))["status"] == "BUILD":
+        assert time.monotonic() < deadline
+    assert found["status"] == "ACTIVE"
+    assert kept(home, made)["sha512"] == image["properties"]["os_hash_value"]
+    demo.run("server", "delete", "--wait", made["id"])
+
+
+def test_the_readmes_other_commands_show_what_they_are_for(demo):
+    listed, explained = (line for line in SHOWN if "server create" not in line)
+    assert "cirros" in demo.run(*shlex.split(listed))
+    assert "cloud-999" in demo.run(*shlex.split(explained))

@@ -1,8 +1,11 @@
-"""The same server without the plugin: by URL, by a header on one request alone, and by the SDK."""
+"""The same server without the plugin: by URL, by a header on one request alone, by curl, and by the SDK."""
 
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import subprocess
 import time
 from urllib.parse import quote
 
@@ -14,6 +17,8 @@ from devstack.lab.passwords import Secrets
 
 SCOPE = "{keystone:cloud-1;glance:cloud-999}"
 SECONDS = 60.0
+CURL = shutil.which("curl")
+PROJECT = {"name": "demo", "domain": {"name": "Default"}}
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +51,17 @@ def login(auth_url, password):
         },
     )
     assert answer.status == 201, answer
-    catalog = {
+    return answer.headers["x-subject-token"], public(answer.json["token"]["catalog"])
+
+
+def public(catalog):
+    """Type -> URL."""
+    return {
         service["type"]: endpoint["url"]
-        for service in answer.json["token"]["catalog"]
+        for service in catalog
         for endpoint in service["endpoints"]
         if endpoint["interface"] == "public"
     }
-    return answer.headers["x-subject-token"], catalog
 
 
 def boot(compute, image, fields):
@@ -84,6 +93,16 @@ def kept(place, server):
     return json.loads((place.data / "nova" / "servers" / f"{server}.json").read_text())["sha512"]
 
 
+@pytest.fixture
+def fetched(home, abroad, cirros, evidence):
+    """Cloud-999's Glance says that it gave the image, and home's that it did not."""
+    yield
+    given = f'"GET /v2/images/{cirros["id"]}/file HTTP/1.1"'
+    assert evidence.service(abroad, "glance-api", f"{given} 200")
+    assert evidence.silent(home, "glance-api", given)
+
+
+@pytest.mark.usefixtures("fetched")
 def test_by_a_scoped_auth_url_alone(home, scoped_url, password, cirros):
     token, catalog = login(scoped_url, password)
     fields = {"X-Auth-Token": token}
@@ -95,6 +114,7 @@ def test_by_a_scoped_auth_url_alone(home, scoped_url, password, cirros):
     assert send("DELETE", f"{catalog['compute']}/servers/{server}", headers=fields).status == 204
 
 
+@pytest.mark.usefixtures("fetched")
 def test_by_a_header_on_the_post_alone_with_a_token_without_scope(home, password, cirros):
     token, catalog = login(f"{home.beside_url('identity')}/v3", password)
     fields = {"X-Auth-Token": token}
@@ -111,7 +131,49 @@ def test_without_the_header_the_image_is_not_found(home, password, cirros):
     assert "Can not find requested image" in answer.json["badRequest"]["message"]
 
 
+def curl(method, url, body=None, token=""):
+    """What curl says: the answer's fields, and its body as JSON. Secrets go in by a pipe, as all the rest."""
+    options = {"request": method, "url": url}
+    if body is not None:
+        options["data"] = json.dumps(body)
+    lines = [f"{name} = {json.dumps(value)}" for name, value in options.items()]
+    lines += ['header = "Content-Type: application/json"'] if body is not None else []
+    lines += [f'header = "X-Auth-Token: {token}"'] if token else []
+    # For a server without a network.
+    lines += ['header = "OpenStack-API-Version: compute 2.37"']
+    command = [CURL, "--silent", "--show-error", "--fail", "--globoff", "--include", "--config", "-"]
+    said = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, check=True).stdout
+    head, _, content = said.replace("\r\n", "\n").partition("\n\n")
+    return head, json.loads(content) if content else None
+
+
+@pytest.mark.skipif(CURL is None, reason="curl is not installed")
+@pytest.mark.usefixtures("fetched")
+def test_by_curl_with_a_scoped_auth_url(home, scoped_url, password, cirros):
+    default = {"name": "Default"}
+    identity = {"password": {"user": {"name": "demo", "password": password, "domain": default}}}
+    asked = {"identity": {"methods": ["password"], **identity}, "scope": {"project": PROJECT}}
+    head, answer = curl("POST", f"{scoped_url}/auth/tokens", {"auth": asked})
+    token = re.search(r"(?im)^x-subject-token: (\S+)$", head)[1]
+    catalog = public(answer["token"]["catalog"])
+    compute = catalog["compute"]
+    _, listed = curl("GET", f"{catalog['image']}/v2/images?name=cirros", token=token)
+    assert [image["id"] for image in listed["images"]] == [cirros["id"]]
+    _, flavors = curl("GET", f"{compute}/flavors", token=token)
+    server = {"name": "by-curl", "imageRef": cirros["id"], "flavorRef": flavors["flavors"][0]["id"]}
+    _, made = curl("POST", f"{compute}/servers", {"server": {**server, "networks": "none"}}, token)
+    url = f"{compute}/servers/{made['server']['id']}"
+    deadline = time.monotonic() + SECONDS
+    while (status := curl("GET", url, token=token)[1]["server"]["status"]) == "BUILD":
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert status == "ACTIVE"
+    assert kept(home, made["server"]["id"]) == cirros["properties"]["os_hash_value"]
+    curl("DELETE", url, token=token)
+
+
 # The SDK warns of its own use of what it will remove.
+@pytest.mark.usefixtures("fetched")
 @pytest.mark.filterwarnings("ignore::openstack.warnings.RemovedInSDK60Warning")
 @pytest.mark.filterwarnings("ignore::openstack.warnings.RemovedInSDK50Warning")
 def test_by_the_sdk_with_a_scoped_auth_url(home, scoped_url, password, cirros):
