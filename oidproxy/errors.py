@@ -40,6 +40,7 @@ __all__ = [
     "ScopeError",
     "StagingForbidden",
     "StagingOverQuota",
+    "StagingTooSlow",
     "StagingUnderWay",
     "StoreUnavailable",
     "TargetTooLong",
@@ -365,6 +366,14 @@ class ImageCorrupted(UpstreamError):
     """Staging: what the cloud stored is not what was sent to it."""
 
     code = "image-hash"
+
+
+class StagingTooSlow(UpstreamError):
+    """Staging: the data of the image come too slowly to be waited for."""
+
+    status = 504
+    title = "Gateway Timeout"
+    code = "staging-slow"
 
 
 class StagingUnderWay(OidproxyError):

@@ -27,16 +27,16 @@ async def serve(options: Options, announce: Callable[[str], None]) -> int:
     """
     registry = load(options.config)
     async with AsyncExitStack() as stack:
-        parent = Parent(options, registry, _state(stack, registry.store), announce)
+        parent = Parent(options, registry, _state(stack, registry.store, options.config), announce)
         if registry.admin is not None:
             await _open_console(stack, registry.admin, parent)
         return await parent.run()
 
 
-def _state(stack: AsyncExitStack, store: str) -> Path:
-    """The file of the shared state; one of this run alone where the configuration names none."""
+def _state(stack: AsyncExitStack, store: str, config: Path) -> Path:
+    """The file of the shared state; one of this configuration's runs alone where it names none."""
     if not store:
-        return stack.enter_context(preparing.private())
+        return stack.enter_context(preparing.private(config))
     path = Path(store)
     preparing.prepare(path)
     return path

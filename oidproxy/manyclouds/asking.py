@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
-from oidproxy.errors import BadAnswer, OidproxyError, TokenRefused, UpstreamError
+from oidproxy.errors import BadAnswer, TokenRefused, UpstreamError
 from oidproxy.http.head import Length, NoBody
-from oidproxy.manyclouds.image import Image
+from oidproxy.manyclouds.image import HALF, SOURCE, Image
 from oidproxy.rewrite.lines import join
 from oidproxy.tokens.presented import Form, Presented
 from oidproxy.upstream.call import Request
@@ -34,6 +34,9 @@ PAGES_AT_MOST = 20
 
 JSON = "application/json"
 OCTETS = "application/octet-stream"
+
+ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
+"""What ids of images look like (Image API v2)."""
 
 _MARKUP = re.compile(r"<[^<>]*>|\s+|[^ -~]+")
 _SAID_AT_MOST = 300
@@ -109,16 +112,42 @@ class ImageService:
             raise TokenRefused(f"Images of {self.cloud} are made in a project, and this token has none.")
         return subject.project_id
 
-    async def image(self, image_id: str) -> Image | None:
-        """An image by its id; None if there is none that the user may see."""
-        said = await self.call("GET", f"/v2/images/{image_id}")
+    async def check(self, method: str, path: str) -> None:
+        """Whether the user may still ask this, as far as nobody but identity is asked."""
+        await self._outgoing(method, path)
+
+    async def image(self, image_id: str, *, late: bool = False) -> Image | None:
+        """An image by its id; None if there is none that the user may see. `late` as in `call`."""
+        said = await self.call("GET", f"/v2/images/{image_id}", late=late)
         if said.status in {403, 404}:
             return None
-        return self._image(said)
+        image = self._image(said)
+        # Paths are made of it from here on.
+        if image.id.lower() != image_id.lower():
+            raise self._nonsense()
+        return image
 
     async def owned(self, owner: str, algorithm: str, value: str) -> list[Image]:
         """The active images that this project owns and whose data have this hash."""
-        wanted = {"owner": owner, "os_hash_value": value, "status": "active", "limit": str(PAGE)}
+        found = await self._listed({"owner": owner, "os_hash_value": value, "status": "active"})
+        # A cloud that does not know a filter may leave it out.
+        return [
+            one
+            for one in found
+            if (one.owner, one.hash_algorithm, one.hash_value) == (owner, algorithm, value)
+        ]
+
+    async def halves(self, owner: str, origin: str) -> list[Image]:
+        """The images of this project that say that they are copies of this origin, and are not complete."""
+        found = await self._listed({"owner": owner, SOURCE: origin})
+        return [
+            one
+            for one in found
+            if (one.owner, one.source) == (owner, origin) and one.status in HALF and ID.match(one.id)
+        ]
+
+    async def _listed(self, filters: Mapping[str, str]) -> list[Image]:
+        wanted = {**filters, "limit": str(PAGE)}
         found: list[Image] = []
         marker: dict[str, str] = {}
         for _ in range(PAGES_AT_MOST):
@@ -127,20 +156,15 @@ class ImageService:
             if len(page) < PAGE:
                 break
             marker = {"marker": page[-1].id}
-        # A cloud that does not know a filter may leave it out.
-        return [
-            one
-            for one in found
-            if (one.owner, one.hash_algorithm, one.hash_value) == (owner, algorithm, value)
-        ]
+        return found
 
     async def create(self, document: Mapping[str, Any]) -> Said:
         """Make an image without data."""
         return await self.call("POST", "/v2/images", document=document)
 
     async def delete(self, image_id: str) -> Said:
-        """Delete an image and its data."""
-        return await self.call("DELETE", f"/v2/images/{image_id}")
+        """Delete an image and its data, if need be with the token that made it."""
+        return await self.call("DELETE", f"/v2/images/{image_id}", late=True)
 
     async def call(
         self,
@@ -149,8 +173,12 @@ class ImageService:
         *,
         query: Mapping[str, str] | None = None,
         document: Mapping[str, Any] | None = None,
+        late: bool = False,
     ) -> Said:
         """One call. A token that is not accepted is asked for anew once.
+
+        `late` is for what ends a copy: where the user's token is not good any more, the one that was sent
+        before is tried.
 
         Raises:
             TokenRefused: the token is not accepted. UpstreamError and what `outgoing` raises.
@@ -159,7 +187,7 @@ class ImageService:
         framing = NoBody() if document is None else Length(len(body))
         target = path + (f"?{urlencode(query)}" if query else "")
         for _ in range(2):
-            request = await self.request(method, target, framing, JSON, first_byte=PATIENCE)
+            request = await self.request(method, target, framing, JSON, first_byte=PATIENCE, late=late)
             whole = await self._upstreams.fetch(request, body, limit=ANSWER_AT_MOST)
             if whole.head.status != 401:
                 return Said.of(whole.head.status, whole.body)
@@ -174,9 +202,10 @@ class ImageService:
         content_type: str,
         *,
         first_byte: float | None = None,
+        late: bool = False,
     ) -> Request:
         """A request of the user's. Raises what `outgoing` does."""
-        sent = await self._outgoing(method, target)
+        sent = await self._outgoing(method, target, late=late)
         endpoint = self.endpoint
         lines = [
             f"{method} {endpoint.root}{target} HTTP/1.1",
@@ -214,15 +243,15 @@ class ImageService:
             sent=True,
         )
 
-    async def _outgoing(self, method: str, target: str) -> Outgoing:
-        """The tokens of now; those of a moment ago where none can be had, as at the end of a long copy."""
+    async def _outgoing(self, method: str, target: str, *, late: bool = False) -> Outgoing:
+        """The tokens of now. Only an end of the token itself is overlooked, and only `late`."""
         path = target.partition("?")[0]
         written = f"{self.endpoint.root}{target}".encode()
         route = replace(self._forward.route, rest=path.encode(), target=written)
         try:
             self._last = await self._users.outgoing(replace(self._forward, route=route), method)
-        except OidproxyError:
-            if self._last is None:
+        except TokenRefused:
+            if not late or self._last is None:
                 raise
         return self._last
 

@@ -2,7 +2,11 @@
 
 What is made is noted in the store before it is made, with an id of our own choice (Image API v2: create
 image). So whatever happens to this process, the next one that brings the same image for the same project
-finds what is left of it. Nothing that is not noted is ever deleted.
+finds what is left of it, and knows that nobody fills it: it holds the lease that a copy needs.
+
+Images that say of themselves that they are such copies, but are not noted, are of a proxy whose state was
+lost, or of another one that may be filling them now. These are deleted when the slowest copy that is not
+given up would be over.
 """
 
 from __future__ import annotations
@@ -25,11 +29,12 @@ from oidproxy.errors import (
     UpstreamError,
 )
 from oidproxy.http.head import NoBody
-from oidproxy.manyclouds.asking import OCTETS, ImageService, Said
-from oidproxy.manyclouds.piping import Pipe, Refused
+from oidproxy.manyclouds.asking import OCTETS, PATIENCE, ImageService, Said
+from oidproxy.manyclouds.image import HALF, NOT_TAKEN
+from oidproxy.manyclouds.piping import SLOWEST, Pipe, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
 
     from oidproxy.http.head import Framing
     from oidproxy.manyclouds.image import Image
@@ -48,6 +53,15 @@ TRIES = 5
 
 TRIED_AGAIN_AFTER = 0.4
 
+STORED_WITHIN = 1800.0
+"""Seconds that the second cloud may take after the last byte: some store an image once they have it all."""
+
+GRACE = STORED_WITHIN + 600.0
+"""Seconds that a copy may take besides its data, with some for clocks that differ."""
+
+OURS = 0.0
+"""In a note: whoever holds the lease may delete this one. Another number is when it was seen first."""
+
 _QUOTED = re.compile(r"'([^']+)'")
 _GONE = frozenset({204, 404, 410})
 
@@ -64,6 +78,8 @@ class Errand:
     target: ImageService
     owner: str
     """The user's project at the target."""
+    size: int
+    """Bytes of data."""
     note: str
     """The store's key for what is left of failed copies."""
 
@@ -84,7 +100,7 @@ class Copying:
         self._errand = errand
         self._store = store
         self._clock = clock
-        self.pipe = Pipe(upstreams, asyncio.get_running_loop())
+        self.pipe = Pipe(upstreams, asyncio.get_running_loop(), errand.size)
 
     async def run(self) -> Image:
         """Bring it. Under the lease of this image.
@@ -92,18 +108,31 @@ class Copying:
         Raises:
             OidproxyError: it could not be; nothing is left of it, or a note of what is.
         """
-        left = await self._clear(await self._noted())
-        made = str(uuid4())
-        await self._note([*left, made])
+        errand, made = self._errand, str(uuid4())
+        halves = await errand.target.halves(errand.owner, errand.origin)
+        await self._note({half.id: self._clock() for half in halves})
+        await self.clear()
+        # The wait for lease and turn may have been long: may the user still do this?
+        await errand.source.check("GET", self._data)
+        await errand.target.check("POST", "/v2/images")
+        await self._note({made: OURS})
         try:
             copy = await self._copy(made)
         except BaseException as error:
             if not isinstance(error, asyncio.CancelledError):
                 _log.warning("the copy of %s to %s failed: %s", *self._names(), error)
-            await self._note([*left, *await self._clear([made])])
+            await self._clear({made: OURS})
             raise
-        await self._note(left)
+        await self._forget({made})
         return copy
+
+    async def clear(self) -> None:
+        """Delete what is left of copies that failed. Under the lease of this image."""
+        await self._clear(noted(await self._store.get(self._errand.note)))
+
+    @property
+    def _data(self) -> str:
+        return f"/v2/images/{self._errand.original.id}/file"
 
     async def _copy(self, made: str) -> Image:
         errand = self._errand
@@ -118,7 +147,8 @@ class Copying:
 
     async def _create(self, made: str) -> frozenset[str]:
         """Make the image; the properties that the cloud keeps to itself are left out, and said which."""
-        errand, left_out = self._errand, frozenset[str]()
+        errand = self._errand
+        left_out = NOT_TAKEN & errand.original.properties.keys()
         while True:
             said = await errand.target.create(errand.original.as_new(made, errand.origin, left_out))
             if said.status == 201:
@@ -130,19 +160,20 @@ class Copying:
 
     async def _fill(self, made: str) -> Said:
         errand = self._errand
-        get = await errand.source.request("GET", f"/v2/images/{errand.original.id}/file", NoBody(), OCTETS)
+        get = await errand.source.request("GET", self._data, NoBody(), OCTETS, first_byte=PATIENCE)
 
         async def put(framing: Framing) -> Request:
-            return await errand.target.request("PUT", f"/v2/images/{made}/file", framing, OCTETS)
+            path = f"/v2/images/{made}/file"
+            return await errand.target.request("PUT", path, framing, OCTETS, first_byte=STORED_WITHIN)
 
         try:
-            return await self.pipe.run(get, errand.original.size, put)
+            return await self.pipe.run(get, put)
         except Refused as refused:
             raise _not_given(errand.source, errand.original, refused.said) from None
 
     async def _verified(self, made: str) -> Image:
         errand = self._errand
-        copy = await errand.target.image(made)
+        copy = await errand.target.image(made, late=True)
         if copy is None or copy.status != "active":
             state = "gone" if copy is None else copy.status or "without a status"
             raise UpstreamError(
@@ -166,38 +197,55 @@ class Copying:
 
     # What is left of copies that failed.
 
-    async def _noted(self) -> list[str]:
-        note = await self._store.get(self._errand.note)
-        return [] if note is None else [str(one) for one in json.loads(note)]
+    async def _note(self, ids: Mapping[str, float]) -> None:
+        """Note these, too; what is noted already stays as it is."""
+        if ids:
+            before = noted(await self._store.get(self._errand.note))
+            await self._put({**ids, **before})
 
-    async def _note(self, ids: list[str]) -> None:
+    async def _forget(self, ids: Collection[str]) -> None:
+        """Others may have been noted meanwhile, if the lease was lost."""
+        before = noted(await self._store.get(self._errand.note))
+        await self._put({one: seen for one, seen in before.items() if one not in ids})
+
+    async def _put(self, ids: Mapping[str, float]) -> None:
         if ids:
             value = json.dumps(ids).encode()
             await self._store.put(self._errand.note, value, until=self._clock() + REMEMBERED)
         else:
             await self._store.drop(self._errand.note)
 
-    async def _clear(self, ids: list[str]) -> list[str]:
-        """Delete noted images; those that could not be."""
-        return [one for one in ids if not await self._deleted(one)]
+    async def _clear(self, ids: Mapping[str, float]) -> None:
+        """Delete noted images, and forget those of which nothing is left."""
+        gone = {one for one, seen in ids.items() if await self._deleted(one, seen)}
+        if gone:
+            await self._forget(gone)
 
-    async def _deleted(self, noted: str) -> bool:
+    async def _deleted(self, half: str, seen: float) -> bool:
         """Whether nothing is left of it that is ours to delete."""
         target = self._errand.target
         try:
-            found = await target.image(noted)
+            found = await target.image(half, late=True)
             if found is None or not self._is_half(found):
                 return True
+            if seen != OURS and found.status not in HALF:
+                return True
+            if seen != OURS and not self._is_over(found.changed or seen):
+                return False
             for _ in range(TRIES):
-                said = await target.delete(noted)
+                said = await target.delete(half)
                 if said.status in _GONE:
                     return True
                 await asyncio.sleep(TRIED_AGAIN_AFTER)
         except OidproxyError as error:
-            _log.warning("%s could not be deleted at %s yet: %s", noted, target.cloud, error)
+            _log.warning("%s could not be deleted at %s yet: %s", half, target.cloud, error)
             return False
-        _log.warning("%s could not be deleted at %s yet: %s", noted, target.cloud, said.text)
+        _log.warning("%s could not be deleted at %s yet: %s", half, target.cloud, said.text)
         return False
+
+    def _is_over(self, since: float) -> bool:
+        """Whether a copy that began then is over, whoever made it: a slower one is given up."""
+        return is_over(since, self._errand.size, self._clock())
 
     def _is_half(self, found: Image) -> bool:
         """Whether it is ours, and of no use: one that is complete may be in use by now."""
@@ -207,6 +255,16 @@ class Copying:
 
     def _names(self) -> tuple[str, str]:
         return self._errand.origin, self._errand.target.cloud
+
+
+def noted(note: bytes | None) -> dict[str, float]:
+    """The ids of a note, and when each was first seen, or that it is ours."""
+    return {} if note is None else {str(one): float(seen) for one, seen in json.loads(note).items()}
+
+
+def is_over(since: float, size: int, now: float) -> bool:
+    """Whether a copy of so many bytes that began then is over, done or given up."""
+    return since + GRACE + size / SLOWEST <= now
 
 
 def _refusal(target: ImageService, said: Said) -> OidproxyError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -16,8 +17,33 @@ LEFT_OUT = "oidproxy_left_out"
 PARTS = ("kernel_id", "ramdisk_id")
 """Properties that name further images, which have to come along."""
 
-BOUND = frozenset({"cinder_encryption_key_id", "img_signature_certificate_uuid"})
-"""Properties that name secrets of the original's cloud: without them the copy could not be used."""
+BOUND = frozenset(
+    {
+        # Secrets of the original's cloud, without which the copy could not be used.
+        "cinder_encryption_key_id",
+        "hw_ephemeral_encryption_secret_uuid",
+        "img_signature_certificate_uuid",
+        # Volumes, snapshots and devices that Nova attaches to a server of this image, and deletes with it
+        # (nova.compute.api, _get_image_defined_bdms): whoever made the image would choose among those of the
+        # user at the other cloud.
+        "bdm_v2",
+        "block_device_mapping",
+        "img_bdm_v2",
+        "img_block_device_mapping",
+        "img_mappings",
+        "img_root_device_name",
+        "mappings",
+        "root_device_name",
+    }
+)
+"""Properties that name secrets, volumes or devices of the original's cloud: such an image stays there."""
+
+NOT_TAKEN = frozenset({"base_image_ref"})
+"""Properties that a copy does not get: Nova notes here what a snapshot was made of, and rescues its servers
+with the image of this id (nova.compute.manager, _get_rescue_image), which is another cloud's."""
+
+HALF = frozenset({"queued", "saving", "killed"})
+"""States of an image that is not complete (Image API v2, image status)."""
 
 # Image API v2, image schema: what is not here is a property of the image's owner.
 _SCHEMA = frozenset(
@@ -74,6 +100,8 @@ class Image:
     """Its owner's own and the `hw_…` kind; not ours."""
     source: str = ""
     left_out: frozenset[str] = frozenset()
+    changed: float | None = None
+    """When its cloud says that it was changed last, in seconds since the epoch."""
 
     @classmethod
     def of(cls, document: object) -> Image | None:
@@ -91,7 +119,7 @@ class Image:
             status=_text(document, "status"),
             name=_text(document, "name") or None,
             owner=_text(document, "owner"),
-            size=size if isinstance(size, int) else None,
+            size=size if isinstance(size, int) and not isinstance(size, bool) and size >= 0 else None,
             disk_format=_text(document, "disk_format") or None,
             container_format=_text(document, "container_format") or None,
             min_disk=_number(document, "min_disk"),
@@ -101,7 +129,13 @@ class Image:
             properties=MappingProxyType(properties),
             source=_text(document, SOURCE),
             left_out=frozenset(_text(document, LEFT_OUT).split(",")) - {""},
+            changed=_time(_text(document, "updated_at")),
         )
+
+    @property
+    def bound(self) -> list[str]:
+        """The names of its properties that bind it to its cloud, however they are spelled."""
+        return sorted(name for name in self.properties if name.lower() in BOUND)
 
     def same_data(self, other: Image) -> bool:
         """Whether both hold the same bytes, by the hash that their clouds made of them."""
@@ -152,3 +186,11 @@ def _text(document: Mapping[str, Any], name: str) -> str:
 def _number(document: Mapping[str, Any], name: str) -> int:
     value = document.get(name)
     return value if isinstance(value, int) else 0
+
+
+def _time(text: str) -> float | None:
+    try:
+        told = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (told if told.tzinfo is not None else told.replace(tzinfo=UTC)).timestamp()

@@ -1,4 +1,4 @@
-"""Work that one process at a time may do: a lease in the store, prolonged for as long as the work takes."""
+"""Work that one at a time may do, of all processes: a lease in the store, prolonged while the work lasts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
 from oidproxy.errors import OidproxyError, StoreUnavailable
 
@@ -19,33 +20,43 @@ LASTS = 30.0
 
 PROLONGED_EVERY = LASTS / 6
 
-LOOKED_FOR_FIRST = 0.1
-LOOKED_FOR_LAST = 2.0
-"""Seconds between two looks at a lease that somebody else holds, from the first to the slowest."""
-
 _log = logging.getLogger("oidproxy.manyclouds")
 
 T = TypeVar("T")
 
 
+class Taken(Exception):
+    """Somebody else holds the lease now."""
+
+
 class Leases:
-    """The leases of one process. `owner` names it; `clock` gives seconds since the epoch."""
+    """The leases of one store. `clock` gives seconds since the epoch."""
 
-    __slots__ = ("_clock", "_owner", "_store")
+    __slots__ = ("_clock", "_store")
 
-    def __init__(self, store: Store, owner: str, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
         self._store = store
-        self._owner = owner
         self._clock = clock
 
     async def hold(self, key: str, work: Callable[[], Coroutine[Any, Any, T]], lost: OidproxyError) -> T:
-        """Wait for the lease, work under it, give it back. The work is cancelled if the lease is lost.
+        """Take the lease, work under it, give it back. The work is cancelled if the lease is lost.
+
+        Each hold is an owner of its own: two of one process exclude each other as those of two do.
 
         Raises:
-            lost: it was. StoreUnavailable: it cannot be asked for. Whatever the work raises.
+            Taken: somebody else holds it. lost: it was lost. StoreUnavailable: it cannot be asked for.
+            Whatever the work raises.
         """
-        await self._wait(key)
-        prolonging = asyncio.ensure_future(self._prolong(key))
+        owner = str(uuid4())
+        try:
+            taken = await self._claim(key, owner)
+        except asyncio.CancelledError:
+            # The claim may have been written all the same; nobody else has this owner's name.
+            await self._release(key, owner)
+            raise
+        if not taken:
+            raise Taken
+        prolonging = asyncio.ensure_future(self._prolong(key, owner))
         working = asyncio.ensure_future(work())
         try:
             await asyncio.wait({prolonging, working}, return_when=asyncio.FIRST_COMPLETED)
@@ -53,31 +64,29 @@ class Leases:
                 raise lost
             return working.result()
         finally:
-            prolonging.cancel()
             working.cancel()
             # It may have something to clean up, and does so under the lease.
-            await asyncio.wait({prolonging, working})
-            with suppress(StoreUnavailable):
-                await self._store.release(key, self._owner)
+            await asyncio.wait({working})
+            prolonging.cancel()
+            await asyncio.wait({prolonging})
+            await self._release(key, owner)
 
-    async def _wait(self, key: str) -> None:
-        pause = LOOKED_FOR_FIRST
-        while not await self._claim(key):
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, LOOKED_FOR_LAST)
+    async def _release(self, key: str, owner: str) -> None:
+        with suppress(StoreUnavailable):
+            await self._store.release(key, owner)
 
-    async def _prolong(self, key: str) -> None:
+    async def _prolong(self, key: str, owner: str) -> None:
         """Returns when the lease is lost."""
         until = self._clock() + LASTS
         while self._clock() < until:
             await asyncio.sleep(PROLONGED_EVERY)
             try:
-                if not await self._claim(key):
+                if not await self._claim(key, owner):
                     break
             except StoreUnavailable:
                 continue
             until = self._clock() + LASTS
         _log.error("the lease of %s was lost", key)
 
-    async def _claim(self, key: str) -> bool:
-        return await self._store.claim(key, self._owner, until=self._clock() + LASTS)
+    async def _claim(self, key: str, owner: str) -> bool:
+        return await self._store.claim(key, owner, until=self._clock() + LASTS)

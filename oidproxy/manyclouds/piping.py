@@ -3,19 +3,21 @@
 Theory of operation. Two calls run at once, and each tells a receiver here of what it hears: `_From` of the
 answer that is being read, `_Into` of the request that is being written. The answer is paused from its head on
 until the other cloud takes data, and whenever that one reads more slowly than this one sends. The first
-failure of either ends both.
+failure of either ends both, and so does a byte more than the image has, or a transfer that hardly moves:
+it holds connections, a turn and a lease that others wait for.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from oidproxy.errors import BadAnswer, UpstreamError
+from oidproxy.errors import BadAnswer, StagingTooSlow, UpstreamError
 from oidproxy.http.head import Chunked, Length
 from oidproxy.manyclouds.asking import Said
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Callable
 
     from oidproxy.http.head import Framing, ResponseHead
@@ -25,48 +27,107 @@ if TYPE_CHECKING:
 ERROR_AT_MOST = 64 * 1024
 """Bytes of an error's text that are kept."""
 
+SLOWEST = 16 * 1024
+"""Bytes per second, as the average of any …"""
+
+SLOWEST_OVER = 60.0
+"""… so many seconds."""
+
+LOOKED_EVERY = SLOWEST_OVER / 6
+
 
 class Pipe:
-    """One transfer. `passed` counts the bytes so far."""
+    """One transfer of `size` bytes. `passed` counts those so far."""
 
-    __slots__ = ("_from", "_into", "_upstreams", "passed")
+    __slots__ = ("_from", "_into", "_source", "_upstreams", "passed", "size")
 
-    def __init__(self, upstreams: Upstreams, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, upstreams: Upstreams, loop: asyncio.AbstractEventLoop, size: int) -> None:
         self._upstreams = upstreams
+        self._source = ""
+        self.size = size
         self.passed = 0
         self._from = _From(self, loop)
         self._into = _Into(self, loop)
 
-    async def run(self, get: Request, size: int | None, put: Callable[[Framing], Awaitable[Request]]) -> Said:
+    async def run(self, get: Request, put: Callable[[Framing], Awaitable[Request]]) -> Said:
         """Send what `get` is answered with by what `put` makes; what the second cloud answers.
 
         Raises:
             Refused: the first cloud does not give the data.
-            UpstreamError: one of both failed on the way.
+            UpstreamError: one of both failed on the way, or is too slow.
         """
+        self._source = get.endpoint.cloud
+        watching = asyncio.ensure_future(self._watch())
         try:
             self._from.call = self._upstreams.start(get, self._from)
             head = await self._from.head
-            framing = _framing(head, size, get)
+            framing = self._framing(head)
             request = await put(framing)
             # What was read before may have failed meanwhile.
             if not self._into.result.done():
                 self._into.begin(self._upstreams.start(request, self._into))
             return await self._into.result
         finally:
+            watching.cancel()
             self._from.cancel()
             self._into.cancel()
+
+    def _framing(self, head: ResponseHead) -> Framing:
+        """How the data are sent on: with their length, where it is known."""
+        match head.framing:
+            case Length(length) if length == self.size:
+                return Length(length)
+            case Length(length):
+                raise self._another_size(f"{length}")
+            case _:
+                return Chunked()
+
+    def _another_size(self, sent: str) -> BadAnswer:
+        return BadAnswer(
+            f"The image service of {self._source} sends {sent} bytes of an image of {self.size}.",
+            cloud=self._source,
+            sent=True,
+        )
+
+    async def _watch(self) -> None:
+        """Ends what is too slow. What the second cloud does after the last byte is not this one's concern."""
+        seen: deque[int] = deque([self.passed], maxlen=round(SLOWEST_OVER / LOOKED_EVERY) + 1)
+        while True:
+            await asyncio.sleep(LOOKED_EVERY)
+            if self.passed >= self.size:
+                return
+            seen.append(self.passed)
+            if len(seen) == seen.maxlen and seen[-1] - seen[0] < SLOWEST * SLOWEST_OVER:
+                self._end(
+                    StagingTooSlow(
+                        f"The copy of the image was given up after {self.passed} of {self.size} bytes: for "
+                        f"{SLOWEST_OVER:.0f} seconds it was slower than {SLOWEST // 1024} KiB per second.",
+                        cloud=self._source,
+                        sent=True,
+                    )
+                )
+                return
+
+    def _end(self, error: UpstreamError) -> None:
+        self._from.fail(error)
+        self._into.fail(error)
 
     # Between both sides.
 
     def give(self, data: bytes) -> None:
         """A piece of the data came."""
+        if self.passed + len(data) > self.size:
+            self._end(self._another_size("more than the"))
+            return
         self.passed += len(data)
         self._into.send(data)
 
     def complete(self) -> None:
         """All of it came."""
-        self._into.finish()
+        if self.passed < self.size:
+            self._into.fail(self._another_size(f"only {self.passed}"))
+        else:
+            self._into.finish()
 
     def hold(self) -> None:
         """No more for now."""
@@ -157,11 +218,19 @@ class _From:
         if self.call is not None:
             self.call.resume()
 
+    def fail(self, error: UpstreamError) -> None:
+        if not self.head.done():
+            self.head.set_exception(error)
+        self._drop()
+
     def cancel(self) -> None:
+        self._drop()
+        _close(self.head)
+
+    def _drop(self) -> None:
         call, self.call = self.call, None
         if call is not None:
             call.cancel()
-        _close(self.head)
 
 
 class _Into:
@@ -271,18 +340,3 @@ def _close(future: asyncio.Future[Any]) -> None:
     """Nobody waits for it any more; an error that nobody saw is no bug to be warned of."""
     if not future.cancel() and not future.cancelled():
         future.exception()
-
-
-def _framing(head: ResponseHead, size: int | None, get: Request) -> Framing:
-    """How the data are sent on: with their length, where it is known."""
-    match head.framing:
-        case Length(length) if size is None or length == size:
-            return Length(length)
-        case Length(length):
-            raise BadAnswer(
-                f"The image service of {get.endpoint.cloud} sends {length} bytes of an image of {size}.",
-                cloud=get.endpoint.cloud,
-                sent=True,
-            )
-        case _:
-            return Chunked()

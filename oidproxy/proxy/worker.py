@@ -153,6 +153,8 @@ class Worker:
         """Rule F1: go on accepting for a moment, with `Connection: close`, then finish what is under way."""
         limits = self._serving.snapshot.registry.limits
         self._serving.draining = True
+        # Requests that wait for images would wait longer than there is time.
+        self._serving.staging.drain()
         await asyncio.sleep(limits.drain_grace)
         self._listening.close()
         self._serving.closing = True

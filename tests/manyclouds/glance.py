@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 PIECE = 64 * 1024
-READ_ONLY = ("status", "owner", "size", "os_hash_algo", "os_hash_value", "created_at", "self")
+READ_ONLY = ("status", "owner", "size", "os_hash_algo", "os_hash_value", "created_at", "updated_at", "self")
 
 
 @dataclass
@@ -43,6 +45,8 @@ class Faults:
     """So many DELETEs are a 409 first."""
     unauthorized: int = 0
     """So many requests are a 401 first."""
+    endless: bool = False
+    """Gives data for ever."""
     chunked: bool = False
     """Its answers do not say how long they are."""
 
@@ -62,6 +66,8 @@ class Glance:
     taken: int = 0
     """… and received."""
     deleted: list[str] = field(default_factory=list)
+    aliases: dict[str, str] = field(default_factory=dict)
+    """Further ids under which an image is found, as databases that ignore case do."""
     host: str = "127.0.0.1"
     port: int = 0
     runner: web.AppRunner | None = None
@@ -108,6 +114,7 @@ class Glance:
             "os_hash_algo": "sha512",
             "os_hash_value": zeros(size),
             "created_at": "2026-01-01T00:00:00Z",
+            "updated_at": stamp(),
             "self": "/v2/images/x",
             "tags": [],
             **values,
@@ -129,7 +136,8 @@ class Glance:
 
     def _seen(self, request: web.Request) -> dict[str, Any]:
         project = self._project(request)
-        image = self.images.get(request.match_info["id"])
+        asked = request.match_info["id"]
+        image = self.images.get(self.aliases.get(asked, asked))
         if image is None or (image["owner"] != project and image["visibility"] != "public"):
             raise web.HTTPNotFound
         return image
@@ -156,6 +164,7 @@ class Glance:
         assert not given.keys() & set(READ_ONLY)
         image = {"visibility": "shared", "tags": [], "size": None, **given}
         image |= {"status": "queued", "owner": project, "os_hash_algo": None, "os_hash_value": None}
+        image["updated_at"] = stamp()
         self.images[image["id"]] = image
         return web.json_response(image, status=201)
 
@@ -217,10 +226,18 @@ class Glance:
 
     async def _pieces(self, size: int) -> AsyncIterator[bytes]:
         zero = bytes(PIECE)
+        while self.faults.endless:
+            await asyncio.sleep(0)
+            yield zero
         for start in range(0, size, PIECE):
             if self.faults.pause:
                 await asyncio.sleep(self.faults.pause)
             yield zero[: min(PIECE, size - start)]
+
+
+def stamp(ago: float = 0.0) -> str:
+    """A time in Glance's form."""
+    return datetime.fromtimestamp(time.time() - ago, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def refusal(status: int, message: str) -> web.Response:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 
 import pytest
 
 from oidproxy.errors import StagingUnderWay
 from oidproxy.manyclouds import leasing
-from oidproxy.manyclouds.leasing import Leases
+from oidproxy.manyclouds.leasing import Leases, Taken
 from oidproxy.store.sqlite import SqliteStore
 
 LOST = StagingUnderWay("lost")
@@ -28,12 +29,17 @@ async def store(state):
     await made.close()
 
 
-async def test_a_lease_is_prolonged_while_the_work_lasts(store):
+@pytest.fixture
+def leases(store):
+    return Leases(store, time.time)
+
+
+async def test_a_lease_is_prolonged_while_the_work_lasts(store, leases):
     async def work() -> str:
         await asyncio.sleep(1.0)
         return "done"
 
-    working = asyncio.create_task(Leases(store, "one", time.time).hold("job", work, LOST))
+    working = asyncio.create_task(leases.hold("job", work, LOST))
     for _ in range(18):
         await asyncio.sleep(0.05)
         assert not await store.claim("job", "two", until=time.time() + 1)
@@ -41,16 +47,33 @@ async def test_a_lease_is_prolonged_while_the_work_lasts(store):
     assert await store.claim("job", "two", until=time.time() + 1), "and given back"
 
 
-async def test_work_that_fails_gives_the_lease_back(store):
+async def test_it_is_prolonged_while_the_work_cleans_up(store, leases):
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.8)
+
+    working = asyncio.create_task(leases.hold("job", work, LOST))
+    await asyncio.sleep(0.1)
+    working.cancel()
+    for _ in range(12):
+        await asyncio.sleep(0.05)
+        assert not await store.claim("job", "two", until=time.time() + 1)
+    with pytest.raises(asyncio.CancelledError):
+        await working
+
+
+async def test_work_that_fails_gives_the_lease_back(store, leases):
     async def work() -> None:
         raise KeyError("a bug")
 
     with pytest.raises(KeyError):
-        await Leases(store, "one", time.time).hold("job", work, LOST)
+        await leases.hold("job", work, LOST)
     assert await store.claim("job", "two", until=time.time() + 1)
 
 
-async def test_work_whose_lease_is_lost_is_broken_off_and_cleans_up(store):
+async def test_work_whose_lease_is_lost_is_broken_off_and_cleans_up(store, leases, state):
     cleaned = asyncio.Event()
 
     async def work() -> None:
@@ -60,25 +83,28 @@ async def test_work_whose_lease_is_lost_is_broken_off_and_cleans_up(store):
             await asyncio.sleep(0.01)
             cleaned.set()
 
-    working = asyncio.create_task(Leases(store, "one", time.time).hold("job", work, LOST))
+    working = asyncio.create_task(leases.hold("job", work, LOST))
     await asyncio.sleep(0.1)
-    await store.release("job", "one")
-    assert await store.claim("job", "two", until=time.time() + 60)
+    connection = sqlite3.connect(state, isolation_level=None)
+    connection.execute("UPDATE lease SET owner = 'two', until = until + 60")
+    connection.close()
     with pytest.raises(StagingUnderWay):
         await working
     assert cleaned.is_set()
     assert not await store.claim("job", "three", until=time.time() + 1), "the other's lease is the other's"
 
 
-async def test_whoever_waits_begins_when_the_lease_is_free(store):
-    order: list[str] = []
+async def test_two_of_one_process_exclude_each_other(leases):
+    running = most = 0
 
-    async def work(name: str) -> None:
-        order.append(f"{name} begins")
+    async def work() -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
         await asyncio.sleep(0.1)
-        order.append(f"{name} ends")
+        running -= 1
 
-    await asyncio.gather(
-        *(Leases(store, name, time.time).hold("job", lambda name=name: work(name), LOST) for name in "abc")
-    )
-    assert [one.rpartition(" ")[2] for one in order] == ["begins", "ends"] * 3
+    told = await asyncio.gather(*(leases.hold("job", work, LOST) for _ in range(4)), return_exceptions=True)
+    assert most == 1
+    assert [type(one) for one in told if one is not None] == [Taken] * 3
+    await leases.hold("job", work, LOST)

@@ -13,15 +13,18 @@ from oidproxy.errors import (
     Draining,
     ImageCorrupted,
     ImageUnusable,
+    NotAdmitted,
     Overloaded,
     StagingForbidden,
     StagingOverQuota,
+    StagingTooSlow,
     StagingUnderWay,
     TokenRefused,
     UpstreamError,
 )
-from oidproxy.manyclouds import copying, staging
-from tests.manyclouds.world import HERE, THERE, project, worker, worlds
+from oidproxy.manyclouds import copying, piping, staging, turns
+from tests.manyclouds.glance import stamp
+from tests.manyclouds.world import ENDED, HERE, THERE, project, worker, worlds
 from tests.wire.rig import eventually
 
 SIZE = 3 * 1024 * 1024 + 17
@@ -186,15 +189,45 @@ async def test_an_image_that_is_not_there_is_explained(world):
     [
         ({"status": "queued"}, "not active, but queued"),
         ({"os_hash_value": None}, "no hash"),
-        ({"cinder_encryption_key_id": "k"}, "names a secret"),
-        ({"img_signature_certificate_uuid": "k"}, "names a secret"),
+        ({"size": None}, "how large"),
+        *(
+            ({name: "x"}, f"cannot leave {THERE}: its {name} names secrets, volumes or devices")
+            for name in (
+                "cinder_encryption_key_id",
+                "img_signature_certificate_uuid",
+                "block_device_mapping",
+                "Block_Device_Mapping",
+                "bdm_v2",
+                "mappings",
+                "root_device_name",
+                "img_block_device_mapping",
+                "img_mappings",
+            )
+        ),
     ],
 )
 async def test_an_image_that_cannot_leave_is_explained(world, image, values, reason):
     image |= values
     with pytest.raises(ImageUnusable, match=reason):
         await world.bring(image["id"])
-    assert world.copies() == []
+    assert world.here.count("POST") == 0
+
+
+async def test_a_kernel_that_names_volumes_keeps_its_image_back(world, image):
+    kernel = world.there.add(project("demo", THERE), 10, block_device_mapping='[{"volume_id": "v"}]')
+    image["kernel_id"] = kernel["id"]
+    with pytest.raises(ImageUnusable, match="block_device_mapping"):
+        await world.bring(image["id"])
+    assert world.here.count("POST") == 0
+
+
+async def test_what_a_snapshot_was_made_of_is_not_said_at_another_cloud(world, image):
+    image["base_image_ref"] = "0b1f4b3e-0000-4000-8000-00000000000c"
+    ids = await world.bring(image["id"])
+    copy = world.here.images[ids[image["id"]]]
+    assert "base_image_ref" not in copy
+    assert copy["oidproxy_left_out"] == "base_image_ref"
+    assert await world.bring(image["id"]) == ids
 
 
 @pytest.mark.parametrize(
@@ -336,14 +369,77 @@ async def test_a_token_that_stays_refused_is_a_401(world, image):
         await world.bring(image["id"])
 
 
+async def until_data_are_read(world, image):
+    """A copy whose upload has begun, and the way to let it go on."""
+    world.here.faults.reads = asyncio.Event()
+    asking = asyncio.create_task(world.bring(image["id"]))
+    await eventually(lambda: world.here.count("PUT"))
+    return asking
+
+
 async def test_a_token_that_ends_during_the_copy_does_not_end_the_copy(world, image):
+    asking = await until_data_are_read(world, image)
+    world.users.refuses = ENDED
+    world.here.faults.reads.set()
+    await asking
+    assert world.copies()[0]["status"] == "active"
+
+
+async def test_a_half_is_deleted_with_the_token_that_made_it(world, image):
+    world.here.faults.corrupts = True
+    asking = await until_data_are_read(world, image)
+    world.users.refuses = ENDED
+    world.here.faults.reads.set()
+    with pytest.raises(ImageCorrupted):
+        await asking
+    assert world.copies() == []
+
+
+async def test_who_is_not_admitted_any_more_does_nothing_more_there(world, image):
+    asking = await until_data_are_read(world, image)
+    world.users.refuses = NotAdmitted(f"{HERE} does not admit users of {THERE}.")
+    before = len(world.here.asked)
+    world.here.faults.reads.set()
+    with pytest.raises(NotAdmitted):
+        await asking
+    assert world.here.asked[before:] == []
+
+
+@pytest.mark.parametrize("refusal", [ENDED, NotAdmitted("Not any more.")], ids=["revoked", "not admitted"])
+async def test_nothing_is_uploaded_for_a_token_that_is_refused_by_then(world, image, refusal):
     world.there.faults.gate = asyncio.Event()
     asking = asyncio.create_task(world.bring(image["id"]))
     await eventually(lambda: world.there.count("GET /v2/images/" + image["id"] + "/file"))
-    world.users.refuses = True
+    world.users.refuses = refusal
     world.there.faults.gate.set()
-    await asking
-    assert world.copies()[0]["status"] == "active"
+    with pytest.raises(type(refusal)):
+        await asking
+    assert world.here.count("PUT") == 0
+
+
+@pytest.mark.parametrize("refusal", [ENDED, NotAdmitted("Not any more.")], ids=["revoked", "not admitted"])
+async def test_no_copy_begins_for_a_token_that_is_refused_when_its_turn_comes(
+    world, image, refusal, monkeypatch
+):
+    monkeypatch.setattr(world.staging, "_turns", turns.Turns(1))
+    other = world.staging._turns.ticket("somebody", "else")
+    async with world.staging._turns.turn(other):
+        asking = asyncio.create_task(world.bring(image["id"]))
+        await eventually(lambda: world.here.count("GET /v2/images"))
+        await asyncio.sleep(0.1)
+        world.users.refuses = refusal
+        before = len(world.here.asked)
+    with pytest.raises(type(refusal)):
+        await asking
+    assert world.here.asked[before:] == []
+    assert world.copies() == []
+
+
+async def test_both_clouds_are_asked_for_their_leave_before_anything_is_made(world, image):
+    await world.bring(image["id"])
+    post = world.users.asked.index((HERE, "POST"))
+    assert world.users.asked[post - 1] == (THERE, "GET")
+    assert world.users.asked[post + 1] == (HERE, "POST"), "first the leave, then the call"
 
 
 # Time.
@@ -391,16 +487,187 @@ async def test_at_the_end_copies_are_broken_off_and_their_halves_deleted(world, 
         await world.bring(image["id"])
 
 
-async def test_no_more_copies_run_at_once_than_may(world, monkeypatch):
-    monkeypatch.setattr(world.staging, "_turns", asyncio.Semaphore(2))
+async def test_requests_that_wait_are_told_at_once_that_the_proxy_stops(world, image):
+    here_already = world.there.add(project("demo", THERE), 10)
+    ids = await world.bring(here_already["id"])
     world.there.faults.gate = asyncio.Event()
-    images = [world.there.add(project("demo", THERE), n + 1)["id"] for n in range(4)]
-    asking = asyncio.create_task(world.bring(*images))
-    await eventually(lambda: world.here.count("POST") == 2)
-    await asyncio.sleep(0.2)
+    asking = asyncio.create_task(world.bring(image["id"]))
+    await eventually(lambda: world.there.count("GET /v2/images/" + image["id"] + "/file"))
+    world.staging.drain()
+    async with asyncio.timeout(0.5):
+        with pytest.raises(Draining) as caught:
+            await asking
+    assert int(caught.value.fields["Retry-After"]) >= 1
+    assert await world.bring(here_already["id"]) == ids, "what is there is found to the end"
+    with pytest.raises(Draining):
+        await world.bring(world.there.add(project("demo", THERE), 11)["id"])
     assert world.here.count("POST") == 2
+
+
+async def test_requests_that_wait_for_parts_are_told_so_too(world, image):
+    kernel = world.there.add(project("demo", THERE), 10)
+    image["kernel_id"] = kernel["id"]
+    world.there.faults.gate = asyncio.Event()
+    asking = asyncio.create_task(world.bring(image["id"]))
+    await eventually(lambda: world.there.count("GET /v2/images/" + kernel["id"] + "/file"))
+    world.staging.drain()
+    async with asyncio.timeout(0.5):
+        with pytest.raises(Draining):
+            await asking
+
+
+async def test_no_user_has_more_copies_at_once_than_its_share(world):
+    """Two tokens of one user: eight large images, and another user's small one is there all the same."""
+    world.there.faults.pause = 0.2
+    large = [world.there.add(project("demo", THERE), 50 << 20, n=str(n))["id"] for n in range(8)]
+    small = world.there.add(project("alice", THERE), 1000)["id"]
+    asking = [
+        asyncio.create_task(world.bring(*large[:4])),
+        asyncio.create_task(world.bring(*large[4:], user="demo#2")),
+    ]
+    await eventually(lambda: world.here.count("PUT") == 2)
+    async with asyncio.timeout(3):
+        await world.bring(small, user="alice")
+    assert len(half_ids(world)) == 2
+    for one in asking:
+        one.cancel()
+
+
+async def test_who_waits_for_a_turn_keeps_nobody_from_the_image(world):
+    image = world.there.add(project("demo", THERE), 1000, visibility="public")
+    world.there.faults.pause = 0.2
+    large = [world.there.add(project("demo", THERE), 50 << 20, n=str(n))["id"] for n in range(2)]
+    asking = [asyncio.create_task(world.bring(*large))]
+    await eventually(lambda: world.here.count("PUT") == 2)
+    asking.append(asyncio.create_task(world.bring(image["id"])))
+    await eventually(lambda: world.there.count("GET /v2/images/" + image["id"]))
+    await asyncio.sleep(0.2)
+    async with asyncio.timeout(3):
+        await world.bring(image["id"], user="alice")
+    assert not asking[1].done()
+    for one in asking:
+        one.cancel()
+
+
+async def test_no_user_has_more_images_on_their_way_than_its_share(world, image, monkeypatch):
+    monkeypatch.setattr(staging, "FLIGHTS_OF_A_USER", 1)
+    world.there.faults.gate = asyncio.Event()
+    asking = asyncio.create_task(world.bring(image["id"]))
+    await eventually(lambda: world.there.asked)
+    other = world.there.add(project("demo", THERE), 1, visibility="public")
+    with pytest.raises(Overloaded, match="one project") as caught:
+        await world.bring(other["id"], user="demo#2")
+    assert caught.value.fields["Retry-After"] == "5"
     world.there.faults.gate.set()
-    assert len(await asking) == 4
+    await world.bring(other["id"], user="alice")
+    await asking
+
+
+@pytest.fixture
+def strict(monkeypatch):
+    """A copy is watched for half a second, not for a minute."""
+    monkeypatch.setattr(piping, "SLOWEST_OVER", 0.5)
+    monkeypatch.setattr(piping, "LOOKED_EVERY", 0.1)
+
+
+@pytest.mark.usefixtures("strict")
+async def test_a_source_that_only_drips_is_given_up(world, image, monkeypatch):
+    monkeypatch.setattr(piping, "SLOWEST", 1 << 20)
+    world.there.faults.pause = 0.2
+    with pytest.raises(StagingTooSlow, match="slower than 1024 KiB per second"):
+        await world.bring(image["id"])
+    assert world.copies() == []
+    assert len(world.here.deleted) == 1
+
+
+@pytest.mark.usefixtures("strict")
+async def test_a_source_that_says_nothing_is_given_up(world, image):
+    world.there.faults.gate = asyncio.Event()
+    with pytest.raises(StagingTooSlow):
+        await world.bring(image["id"])
+    assert world.copies() == []
+
+
+@pytest.mark.usefixtures("strict")
+async def test_a_target_that_needs_its_time_after_the_last_byte_is_waited_for(world):
+    image = world.there.add(project("demo", THERE), 1000)
+    asking = await until_data_are_read(world, image)
+    await asyncio.sleep(1.0)
+    world.here.faults.reads.set()
+    await asking
+
+
+@pytest.mark.parametrize("size", [1000, 64 * 1024])
+async def test_a_source_that_does_not_end_is_broken_off(world, size):
+    image = world.there.add(project("demo", THERE), size)
+    world.there.faults.chunked = world.there.faults.endless = True
+    with pytest.raises(UpstreamError, match=f"{THERE} sends more than the bytes of an image of {size}"):
+        await world.bring(image["id"])
+    assert world.copies() == []
+    assert world.here.taken <= size
+
+
+async def test_a_source_that_ends_too_early_is_refused_whatever_the_hash(world, image):
+    world.there.faults.chunked = True
+    world.there.faults.gate = asyncio.Event()
+    asking = asyncio.create_task(world.bring(image["id"]))
+    await eventually(lambda: world.there.count("GET /v2/images/" + image["id"] + "/file"))
+    world.there.images[image["id"]]["size"] = SIZE - 1
+    world.there.faults.gate.set()
+    with pytest.raises(UpstreamError, match=f"only {SIZE - 1} bytes"):
+        await asking
+    assert world.copies() == []
+
+
+# One copy at a time.
+
+
+async def test_tokens_of_one_user_at_one_time_make_one_copy(world, image):
+    world.there.faults.pause = 0.01
+
+    async def later(number, user):
+        await asyncio.sleep(0.1 * number)
+        return await world.bring(image["id"], user=user)
+
+    told = await asyncio.gather(*(later(n, u) for n, u in enumerate(("demo", "demo#2", "demo#3", "demo#4"))))
+    assert len({one[image["id"]] for one in told}) == 1
+    assert (world.here.count("POST"), world.here.deleted, world.there.given) == (1, [], SIZE)
+
+
+async def test_an_id_in_capitals_is_the_same_image(world, image, state):
+    store, second = worker(state, world.upstreams, world.users)
+    shouted = image["id"].upper()
+    world.there.aliases[shouted] = image["id"]
+    world.there.faults.pause = 0.01
+    first, other = await asyncio.gather(
+        world.bring(image["id"]), second.bring(world.stage(shouted, user="demo#2"))
+    )
+    assert first[image["id"]] == other[shouted]
+    assert world.here.count("POST") == 1
+    assert world.staging.shown(world.stage())(first[image["id"]]) == image["id"]
+    await second.close()
+    await store.close()
+
+
+async def test_whoever_carries_a_token_of_another_project_gets_a_copy_there(world, image):
+    """One token of the home, two of the cloud that needs the image."""
+    image["visibility"] = "public"
+    world.there.faults.pause = 0.005
+    mine, hers = await asyncio.gather(
+        *(
+            world.staging.bring(world.stage(image["id"], carried=f"{user}@{HERE}"))
+            for user in ("demo", "alice")
+        )
+    )
+    owners = [world.here.images[ids[image["id"]]]["owner"] for ids in (mine, hers)]
+    assert owners == [OWNER, project("alice", HERE)]
+
+
+async def test_a_cloud_that_answers_with_another_image_is_not_believed(world, image):
+    asked = "0b1f4b3e-0000-4000-8000-00000000000d"
+    world.there.aliases[asked] = image["id"]
+    with pytest.raises(UpstreamError, match="sent no image"):
+        await world.bring(asked)
 
 
 async def test_no_more_images_are_on_their_way_than_may(world, image, monkeypatch):
@@ -424,7 +691,7 @@ async def note(world, image) -> str:
     asking = asyncio.create_task(world.bring(image["id"]))
     await eventually(lambda: half_ids(world) and world.there.count("GET /v2/images/" + image["id"] + "/file"))
     key = f"stage/half/{HERE}@RegionOne/{OWNER}/{THERE}@RegionOne/{image['id']}"
-    assert json.loads(world.store.peek(key) or b"[]") == half_ids(world)
+    assert json.loads(world.store.peek(key) or b"{}") == dict.fromkeys(half_ids(world), 0.0)
     world.there.faults.gate.set()
     await asking
     assert world.store.peek(key) is None
@@ -432,13 +699,18 @@ async def note(world, image) -> str:
     return key
 
 
+def half_of(world, image, **values):
+    mark = f"{THERE}/{image['id']}"
+    return world.here.add(
+        **{"owner": OWNER, "status": "saving", "oidproxy_source": mark, "os_hash_value": None} | values
+    )
+
+
 async def test_what_a_killed_process_left_half_is_deleted(world, image):
     key = await note(world, image)
-    half = world.here.add(
-        OWNER, status="saving", oidproxy_source=f"{THERE}/{image['id']}", os_hash_value=None
-    )
+    half = half_of(world, image)
     mine = world.here.add(OWNER, status="queued", os_hash_value=None)
-    await world.store.put(key, json.dumps([half["id"]]).encode(), until=time.time() + 60)
+    await world.store.put(key, json.dumps({half["id"]: 0.0}).encode(), until=time.time() + 60)
     await world.bring(image["id"])
     assert world.here.deleted == [half["id"]]
     assert mine["id"] in world.here.images
@@ -458,7 +730,7 @@ async def test_nothing_else_is_deleted_whatever_the_note_says(world, image, valu
     key = await note(world, image)
     mine = {"owner": OWNER, "status": "queued", "oidproxy_source": f"{THERE}/{image['id']}"} | values
     other = world.here.add(**mine)
-    await world.store.put(key, json.dumps([other["id"]]).encode(), until=time.time() + 60)
+    await world.store.put(key, json.dumps({other["id"]: 0.0}).encode(), until=time.time() + 60)
     await world.bring(image["id"])
     assert other["id"] in world.here.images
 
@@ -469,11 +741,61 @@ async def test_a_noted_copy_that_is_complete_is_used_and_never_deleted(world, im
     whole = world.here.add(
         OWNER, SIZE, hw_disk_bus="virtio", min_ram=64, oidproxy_source=f"{THERE}/{image['id']}"
     )
-    await world.store.put(key, json.dumps([whole["id"]]).encode(), until=time.time() + 60)
+    await world.store.put(key, json.dumps({whole["id"]: 0.0}).encode(), until=time.time() + 60)
     assert (await world.bring(image["id"]))[image["id"]] == whole["id"]
     image["hw_disk_bus"] = "scsi"
     assert (await world.bring(image["id"]))[image["id"]] != whole["id"]
     assert whole["id"] in world.here.images
+
+
+async def test_what_is_left_of_a_proxy_whose_state_is_lost_is_deleted(world, image):
+    left = [half_of(world, image, status=one, updated_at=stamp(3 * 3600)) for one in ("queued", "saving")]
+    mine = [
+        half_of(world, image, oidproxy_source=other, updated_at=stamp(3 * 3600))
+        for other in (None, f"{THERE}/another", "edge-3/" + image["id"])
+    ]
+    await world.bring(image["id"])
+    assert sorted(world.here.deleted) == sorted(one["id"] for one in left)
+    assert all(one["id"] in world.here.images for one in mine)
+
+
+async def test_what_another_proxy_may_be_filling_now_is_left_alone_until_it_must_be_over(world, image):
+    """Its state is not ours: only the time tells. It goes then, though no copy is needed any more."""
+    seconds = copying.GRACE + SIZE / piping.SLOWEST
+    running = half_of(world, image, updated_at=stamp(seconds - 60))
+    ids = await world.bring(image["id"])
+    assert await world.bring(image["id"]) == ids
+    assert running["id"] in world.here.images
+    running["updated_at"] = stamp(seconds + 60)
+    moved = time.time() + seconds + 60
+    world.staging._clock = lambda: moved
+    assert await world.bring(image["id"]) == ids
+    assert world.here.deleted == [running["id"]]
+    asked = len(world.here.asked)
+    await world.bring(image["id"])
+    assert len(world.here.asked) == asked + 1, "nothing is left to look after"
+
+
+async def test_what_could_not_be_deleted_is_deleted_though_a_copy_is_there(world, image):
+    key = await note(world, image)
+    await world.bring(image["id"])
+    half = half_of(world, image)
+    await world.store.put(key, json.dumps({half["id"]: 0.0}).encode(), until=time.time() + 60)
+    await world.bring(image["id"])
+    assert world.here.deleted == [half["id"]]
+
+
+async def test_a_copy_that_runs_is_not_tidied_up_by_whoever_has_the_image_already(world, image):
+    world.here.faults.reads = asyncio.Event()
+    asking = asyncio.create_task(world.bring(image["id"]))
+    await eventually(lambda: world.here.count("PUT"))
+    [running] = half_ids(world)
+    own = world.here.add(OWNER, SIZE, hw_disk_bus="virtio", min_ram=64)
+    assert (await world.bring(image["id"], user="demo#2"))[image["id"]] == own["id"]
+    assert running in world.here.images
+    world.here.faults.reads.set()
+    assert (await asking)[image["id"]] == running
+    assert world.here.deleted == []
 
 
 # What answers show.

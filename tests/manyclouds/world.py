@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from oidproxy.clouds.registry import Cloud, Endpoint, Listener, Origin, Registry
 from oidproxy.clouds.rtt import RoundTrips
-from oidproxy.errors import TokenRefused
+from oidproxy.errors import OidproxyError, TokenRefused
 from oidproxy.identity.service import Outgoing
 from oidproxy.manyclouds.staging import Staging
 from oidproxy.routing.decision import Carrier, Facade, Forward, Route, Stage
@@ -27,20 +27,33 @@ if TYPE_CHECKING:
 HERE, THERE = "edge-1", "edge-2"
 """The cloud that needs the image, and the one that has it."""
 
+USERS = ("demo", "demo#2", "demo#3", "demo#4", "alice")
+
 GATEWAY = Listener("127.0.0.1", 8888)
 
 
+ENDED = TokenRefused("The token has expired.")
+
+
 class Users:
-    """Stands for identity: a user `demo` is `demo@<cloud>` at each, in project `demo-at-<cloud>`."""
+    """Stands for identity: a user `demo` is `demo@<cloud>` at each, in project `demo-at-<cloud>`.
+
+    `demo#2` is another token of the same user. A carried token is sent as it is.
+    """
 
     def __init__(self) -> None:
-        self.refuses = False
+        self.refuses: OidproxyError | None = None
+        """What is said of every token from now on."""
         self.refused: list[str] = []
+        self.asked: list[tuple[str, str]] = []
 
     async def outgoing(self, forward: Forward, method: str) -> Outgoing:
-        if self.refuses:
-            raise TokenRefused("The token has expired.")
+        self.asked.append((forward.route.cloud, method))
+        if self.refuses is not None:
+            raise self.refuses
         assert forward.token is not None
+        if forward.carried is not None:
+            return Outgoing(forward.carried.token, None)
         return Outgoing(f"{forward.token.token}@{forward.route.cloud}", None)
 
     def unaccepted(self, forward: Forward, sent: Outgoing) -> None:
@@ -48,12 +61,12 @@ class Users:
 
     async def subject(self, token: Presented) -> Any:
         user, _, cloud = token.token.partition("@")
-        assert (token.home, token.form) == (cloud, Form.BARE)
-        return SimpleNamespace(project_id=project(user, cloud))
+        assert (token.home, token.form) in {(cloud, Form.BARE), (HERE, Form.SEALED)}
+        return SimpleNamespace(project_id=project(user, token.home))
 
 
 def project(user: str, cloud: str) -> str:
-    return f"{user}-at-{cloud}"
+    return f"{user.partition('#')[0]}-at-{cloud}"
 
 
 @dataclass
@@ -67,11 +80,13 @@ class World:
     upstreams: Upstreams
     staging: Staging
 
-    def stage(self, *images: str, user: str = "demo") -> Stage:
+    def stage(self, *images: str, user: str = "demo", carried: str = "") -> Stage:
+        """`carried` is a token of the cloud that needs the images."""
         token = Presented(Form.SEALED, user, user, HERE)
+        theirs = Presented(Form.BARE, carried, carried, HERE) if carried else None
         return Stage(
             Forward(route(THERE, self.there.port), token, None),
-            Forward(route(HERE, self.here.port), token, None, direct=True),
+            Forward(route(HERE, self.here.port), token, None, direct=True, carried=theirs),
             images,
         )
 
@@ -130,8 +145,7 @@ def worker(path: Path, upstreams: Upstreams, users: Users, wait: float = 20.0) -
 async def worlds(path: Path, *, wait: float = 20.0) -> AsyncIterator[World]:
     """`path` is a prepared state file."""
     here, there = (
-        Glance({f"{user}@{cloud}": project(user, cloud) for user in ("demo", "alice")})
-        for cloud in (HERE, THERE)
+        Glance({f"{user}@{cloud}": project(user, cloud) for user in USERS}) for cloud in (HERE, THERE)
     )
     await here.start()
     await there.start()
