@@ -90,10 +90,9 @@ def _top_level(arguments: list[str]) -> int:
     parser.add_argument("command", nargs="?", choices=COMMANDS, metavar="COMMAND", help="what to do")
     options = parser.parse_args(arguments)
     if options.version:
-        # Imported here: importlib.metadata costs more than all the rest of this command.
-        from importlib.metadata import version
+        from oidproxy.version import VERSION
 
-        print(f"oidproxy {version('oidproxy')}")
+        print(f"oidproxy {VERSION}")
         return 0
     parser.print_help(sys.stderr)
     return 2
