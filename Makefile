@@ -14,6 +14,7 @@ help:
 	@echo 'make lab-up real OpenStack clouds on this machine (N=2; GATEWAY=1 for some that know of no proxy; also'
 	@echo '            lab-status, lab-down, lab-clean)'
 	@echo 'make lab-test  the tests that need them, in a lab of their own; leaves nothing running'
+	@echo 'make bench  oidproxy beside HAProxy and nginx: CPU, latency, memory (Debian, as root; some 15 minutes)'
 	@echo 'make clean  remove what the other targets made'
 
 demo: $(READY)
@@ -66,3 +67,17 @@ lab-clean: $(READY)
 TESTS ?=
 lab-test: $(READY)
 	LAB_STATE=$${LAB_STATE:-.state/lab-test} LAB_NETWORK=$${LAB_NETWORK:-127.7} $(LAB) test -- $(TESTS)
+
+# oidproxy measured beside HAProxy and nginx (Debian 12, as root): docs/benchmarks.md.
+# BENCH: further options, as in BENCH=--quick.
+BENCH ?=
+BENCH_READY := $(VENV)/.bench-ready
+
+.PHONY: bench
+
+bench: $(BENCH_READY)
+	$(BIN)/python -m tests.bench $(BENCH)
+
+$(BENCH_READY): $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,osc,test,bench]'
+	@touch $@

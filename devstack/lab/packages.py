@@ -69,13 +69,13 @@ def _debian(lab: Lab, packages: list[str]) -> None:
         raise LabError(f"install these Debian packages as root: {' '.join(packages)}")
     log = lab.state / "install.log"
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    with _no_system_services():
+    with no_system_services():
         run(["apt-get", "update", "-qq"], log, env)
         run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], log, env)
 
 
 @contextmanager
-def _no_system_services() -> Iterator[None]:
+def no_system_services() -> Iterator[None]:
     """Debian starts what it installs, unless this policy forbids it (Debian's invoke-rc.d(8))."""
     if POLICY.exists():
         yield
