@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from oidproxy.clouds.loading.load import Loaded
     from oidproxy.clouds.registry import Registry
 
+NAMES_SHOWN = 8
 HEADINGS = ("SERVICE", "CLOUD", "REGION", "URL", "FROM")
 
 
@@ -45,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
     for line in _table(loaded.registry):
         print(line)
     print(f"\n{_summary(options.file, loaded.registry)}")
+    for line in _asked(loaded.registry):
+        print(line)
     _report(loaded, offline=options.offline)
     return 2 if loaded.unlearned and not options.offline else 0
 
@@ -74,6 +77,23 @@ def _rows(registry: Registry) -> Iterator[tuple[str, ...]]:
     for (cloud, service_type), endpoints in registry.index.items():
         for one in endpoints:
             yield service_type, cloud, one.region, one.catalog_url("%(project_id)s"), one.source
+
+
+def _asked(registry: Registry) -> Iterator[str]:
+    """Whom the clouds' services ask about tokens: what they are sent has to fit that."""
+    beside = {listener.cloud for listener in registry.listeners}
+    whom: dict[str, list[str]] = {}
+    for name, cloud in registry.clouds.items():
+        if cloud.direct:
+            answer = "their own Keystone (exchange)"
+        elif name in beside:
+            answer = "this proxy, by a listener of their own"
+        else:
+            answer = "another proxy of yours; if it is their own Keystone, give exchange: []"
+        whom.setdefault(answer, []).append(name)
+    for answer, names in whom.items():
+        shown = ", ".join(names[:NAMES_SHOWN]) + (" …" if len(names) > NAMES_SHOWN else "")
+        yield f"the services of {shown} ask {answer}"
 
 
 def _summary(file: str, registry: Registry) -> str:

@@ -27,6 +27,7 @@ image          rennes  West       https://rennes.example/image             given
 image          rennes  East       https://east.example/image/v2            given
 
 oidproxy.yaml: 2 clouds, 6 endpoints, 1 listener; the local cloud is paris
+the services of paris, rennes ask another proxy of yours; if it is their own Keystone, give exchange: []
 """
 ASKED = "clouds_yaml: clouds.yaml\nclouds:\n  one: {auth_url: 'http://127.0.0.1:1/v3', credentials: reader}\n"
 CREDENTIALS = """
@@ -95,3 +96,16 @@ def test_k2k_is_refused(check):
     assert status == 2
     message = "k2k (Keystone to Keystone) is not available; use mapped, carried, same"
     assert complaints == f"oidproxy.yaml:1:48: {message}\n"
+
+
+def test_it_says_whom_the_services_of_each_cloud_ask(check):
+    text = (
+        "listeners: [{bind: 127.0.8.1, ports: openstack, cloud: one}]\nlocal: one\nclouds:\n"
+        "  one: {upstream: 127.0.9.1}\n  two: {upstream: 127.0.9.2}\n  three: {upstream: 127.0.9.3, exchange: []}\n"
+    )
+    _, output, _ = check(text)
+    assert output.splitlines()[-3:] == [
+        "the services of one ask this proxy, by a listener of their own",
+        "the services of two ask another proxy of yours; if it is their own Keystone, give exchange: []",
+        "the services of three ask their own Keystone (exchange)",
+    ]
