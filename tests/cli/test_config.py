@@ -101,7 +101,8 @@ def test_k2k_is_refused(check):
 def test_it_says_whom_the_services_of_each_cloud_ask(check):
     text = (
         "listeners: [{bind: 127.0.8.1, ports: openstack, cloud: one}]\nlocal: one\nclouds:\n"
-        "  one: {upstream: 127.0.9.1}\n  two: {upstream: 127.0.9.2}\n  three: {upstream: 127.0.9.3, exchange: []}\n"
+        "  one: {upstream: 127.0.9.1}\n  two: {upstream: 127.0.9.2}\n"
+        "  three: {upstream: 127.0.9.3, exchange: []}\n"
     )
     _, output, _ = check(text)
     assert output.splitlines()[-3:] == [
