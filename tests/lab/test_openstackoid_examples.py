@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from tests.lab.openstackoid import NAME, Examples, everywhere
 from tests.lab.users import Refused, User
@@ -404,7 +405,11 @@ def admin_admitted(lab):
     @contextmanager
     def for_a_while() -> Iterator[None]:
         text = lab.config.read_text()
-        configured(lab, text.replace("roles: [member, reader]", "roles: [admin, member, reader]"))
+        document = yaml.safe_load(text)
+        for cloud in document["clouds"].values():
+            for granted in cloud["admits"].values():
+                granted["roles"] = ["admin", *granted["roles"]]
+        configured(lab, yaml.safe_dump(document))
         try:
             yield
         finally:
