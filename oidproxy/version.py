@@ -1,3 +1,3 @@
-"""The version of this program. It stands here, since reading it from its package costs a third of a command."""
+"""The version of this program: here, since reading it from its package costs a third of a command."""
 
 VERSION = "0.1.0"

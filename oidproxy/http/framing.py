@@ -19,6 +19,11 @@ UNTIL_CLOSE = UntilClose()
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 
 
+def is_length(value: bytes) -> bool:
+    """Whether this is the value of a Content-Length that is taken."""
+    return _LENGTH.fullmatch(value) is not None
+
+
 def request_framing(index: Mapping[bytes, bytes], minor: int) -> Framing:
     """The framing of a request in which neither field stands twice.
 
@@ -41,7 +46,7 @@ def request_framing(index: Mapping[bytes, bytes], minor: int) -> Framing:
 
 
 def _request_length(value: bytes) -> int:
-    if not _LENGTH.fullmatch(value):
+    if not is_length(value):
         raise BadRequest("Content-Length is not one decimal number of at most 18 digits.")
     return int(value)
 
@@ -53,7 +58,7 @@ def response_framing(index: Mapping[bytes, bytes], *, method: str, status: int, 
     """
     length = index.get(b"content-length")
     coding = index.get(b"transfer-encoding")
-    if length is not None and (coding is not None or not _LENGTH.fullmatch(length)):
+    if length is not None and (coding is not None or not is_length(length)):
         raise BadAnswer("The answer's length is ambiguous or not a number.")
     if coding is not None and (minor == 0 or coding.lower() != b"chunked"):
         raise BadAnswer("The answer's transfer coding is not chunked.")

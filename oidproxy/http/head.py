@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from oidproxy.quickly import quickly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +39,12 @@ class UntilClose:
 Framing = NoBody | Length | Chunked | UntilClose
 
 
+def share_memo(head: RequestHead | ResponseHead, other: RequestHead | ResponseHead) -> None:
+    """Say that one head, just made, has the shape of the other."""
+    object.__setattr__(head, "memo", other.memo)
+
+
+@quickly
 @dataclass(frozen=True, slots=True)
 class RequestHead:
     """A request line and its fields, accepted by every rule of `http.parse`."""
@@ -56,6 +64,11 @@ class RequestHead:
     """Lower-case name -> value of the first field of that name."""
     absolute: bool = False
     """Whether the target came in absolute form, so that `host` has to be one of ours (checklist B3)."""
+    memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was found out about this head and holds for every one of its shape (`http.shapes`).
+
+    It is given to no copy: a changed one is of another shape.
+    """
 
     @property
     def path(self) -> bytes:
@@ -77,6 +90,7 @@ class RequestHead:
         return None if value is None else value.decode("latin-1")
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class ResponseHead:
     """A status line and its fields, with the framing that the request's method implies."""
@@ -88,6 +102,8 @@ class ResponseHead:
     framing: Framing
     keep_alive: bool
     index: Mapping[bytes, bytes] = field(repr=False)
+    memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """As in `RequestHead`."""
 
     def get(self, name: bytes) -> bytes | None:
         """The value of the first field with this lower-case name."""

@@ -1,21 +1,22 @@
 """Heads from bytes: llhttp scans them, and every rule that it lacks or takes laxly is applied to the values.
 
 What a message may look like is decided here, before anything routes it. `request_head` and `response_head`
-are all that the rest of the proxy knows of parsing, so that a compiled scanner can stand in for the two
-`_scan_…`.
+are all that the rest of the proxy knows of parsing. Heads like one that was read before (`http.shapes`) are
+put together from it.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
-
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, HttpResponseParser
 
 from oidproxy.errors import BadAnswer, BadRequest, ExpectationFailed, FieldsTooLarge, OidproxyError
 from oidproxy.http.fields import END_TO_END, SINGLE_FIELDS, connection_tokens, steers_scope
-from oidproxy.http.framing import NO_BODY, UNTIL_CLOSE, request_framing, response_framing
-from oidproxy.http.head import Field, Framing, RequestHead, ResponseHead
+from oidproxy.http.framing import NO_BODY, UNTIL_CLOSE, is_length, request_framing, response_framing
+from oidproxy.http.head import Field, Framing, RequestHead, ResponseHead, share_memo
+from oidproxy.http.scan import request_fields, response_fields
+from oidproxy.http.shapes import OF_ANSWERS, OF_REQUESTS, Shape, Shapes
 from oidproxy.http.start_line import RequestLine, StatusLine, check_line_length, request_line, status_line
 from oidproxy.http.target import check_authority, split_target
 
@@ -29,19 +30,10 @@ if TYPE_CHECKING:
 _NAME_BYTES = b"abcdefghijklmnopqrstuvwxyz0123456789-"
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _KEEP_ALIVE = frozenset({b"keep-alive", b"Keep-Alive"})
+_END = b"\r\n\r\n"
 
-
-class _Scan:
-    """Collects the fields that llhttp reports."""
-
-    __slots__ = ("fields",)
-
-    def __init__(self) -> None:
-        self.fields: list[Field] = []
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        # llhttp leaves blanks behind a value in it; RFC 9110 section 5.5 takes them off.
-        self.fields.append((name, value.strip()))
+_requests: Shapes[RequestHead] = Shapes(OF_REQUESTS)
+_answers: Shapes[ResponseHead] = Shapes(OF_ANSWERS)
 
 
 def find_head_end(buffer: bytes | bytearray, start: int) -> int:
@@ -78,48 +70,71 @@ def request_head(data: bytes, limits: Limits) -> RequestHead:
         check_line_length(data, limits)
         raise _head_too_large(limits)
     line = request_line(data, limits)
-    fields = _scan_request(data)
+    # The first line differs each time; one empty line may stand before it.
+    lines = data[data.find(b"\r\n", 2) :]
+    key, values = _requests.cut(lines) if data.endswith(_END) else ((), [])
+    shape = _requests.get(key)
+    if shape is not None and (again := _request_again(shape, values, len(data), line, limits)) is not None:
+        return again
+    fields = request_fields(data)
     if fields is None:
         raise _why_refused(data, line, limits)
-    return _request(len(data), line, fields, limits)
+    head = _request(len(data), line, fields, limits)
+    if key and head.minor == 1 and not head.absolute:
+        _requests.keep(key, replace(head, target=b"/"), lines)
+    return head
 
 
 def response_head(data: bytes, *, method: str, limits: Limits) -> ResponseHead:
     """Read exactly one head of an answer to `method`, its empty line included. Raises BadAnswer."""
     if len(data) > limits.answer_head:
         raise BadAnswer(f"The head of the answer is larger than {limits.answer_head} bytes.")
+    key, values = _answers.cut(data) if data.endswith(_END) else ((), [])
+    shape = _answers.get(key)
+    if shape is not None and (again := _response_again(shape, values, method)) is not None:
+        return again
     line = status_line(data)
-    fields = _scan_response(data)
+    fields = response_fields(data)
     if fields is None:
         raise BadAnswer("The answer's header fields are malformed.")
-    return _response(line, fields, method)
+    head = _response(line, fields, method)
+    if key:
+        _answers.keep(key, head, data)
+    return head
 
 
-def _scan_request(data: bytes) -> list[Field] | None:
-    scan = _Scan()
-    try:
-        HttpRequestParser(scan).feed_data(data)
-    except HttpParserUpgrade:
-        pass  # an Upgrade that is asked for; it is not forwarded, so the request is an ordinary one
-    except HttpParserError:
-        return None
-    return scan.fields
-
-
-def _scan_response(data: bytes) -> list[Field] | None:
-    scan = _Scan()
-    try:
-        HttpResponseParser(scan).feed_data(data)
-    except HttpParserUpgrade:
-        pass
-    except HttpParserError:
-        return None
-    return scan.fields
-
-
-def _request(size: int, line: RequestLine, fields: list[Field], limits: Limits) -> RequestHead:
+def _request_again(
+    shape: Shape[RequestHead], values: list[bytes], size: int, line: RequestLine, limits: Limits
+) -> RequestHead | None:
+    """A head of this shape; None where it has to be looked at closer."""
     method, target, minor = line
-    index = {name.lower(): value for name, value in reversed(fields)}
+    if (
+        minor == 0
+        or size > limits.field
+        or len(shape.head.fields) > limits.fields
+        or not target.startswith(b"/")
+    ):
+        return None
+    split_target(method, target)
+    read, (fields, index) = shape.head, shape.filled(values)
+    head = RequestHead(
+        method,
+        target,
+        read.host,
+        1,
+        fields,
+        read.framing,
+        read.keep_alive,
+        read.expects_continue,
+        index,
+    )
+    share_memo(head, read)
+    return head
+
+
+def _request(size: int, line: RequestLine, found: list[Field], limits: Limits) -> RequestHead:
+    method, target, minor = line
+    fields, index = tuple(found), {name.lower(): value for name, value in reversed(found)}
     _check_fields(fields, index, limits, size)
     authority, target = split_target(method, target)
     host = _host(index, authority, minor)
@@ -131,7 +146,7 @@ def _request(size: int, line: RequestLine, fields: list[Field], limits: Limits) 
         target,
         host,
         minor,
-        tuple(fields),
+        fields,
         framing,
         keep_alive,
         expects,
@@ -140,7 +155,7 @@ def _request(size: int, line: RequestLine, fields: list[Field], limits: Limits) 
     )
 
 
-def _check_fields(fields: list[Field], index: Mapping[bytes, bytes], limits: Limits, size: int) -> None:
+def _check_fields(fields: tuple[Field, ...], index: Mapping[bytes, bytes], limits: Limits, size: int) -> None:
     if len(fields) > limits.fields:
         raise FieldsTooLarge(f"The request has more than {limits.fields} header fields.")
     # A field cannot be larger than its head: the usual small head needs no look at each.
@@ -152,7 +167,7 @@ def _check_fields(fields: list[Field], index: Mapping[bytes, bytes], limits: Lim
         _check_repeated(fields)
 
 
-def _check_repeated(fields: list[Field]) -> None:
+def _check_repeated(fields: tuple[Field, ...]) -> None:
     seen: set[bytes] = set()
     for name, _ in fields:
         lower = name.lower()
@@ -171,7 +186,7 @@ def _host(index: Mapping[bytes, bytes], authority: bytes | None, minor: int) -> 
     return authority if authority is not None else host or b""
 
 
-def _client_keeps(fields: list[Field], index: Mapping[bytes, bytes], minor: int) -> bool:
+def _client_keeps(fields: tuple[Field, ...], index: Mapping[bytes, bytes], minor: int) -> bool:
     """Whether the client's connection may stay open.
 
     HTTP/1.0 never: RFC 9112 section 9.3 forbids a proxy to keep a connection to such a client.
@@ -195,23 +210,36 @@ def _expects_continue(index: Mapping[bytes, bytes], minor: int, framing: Framing
     return framing is not NO_BODY
 
 
-def _response(line: StatusLine, fields: list[Field], method: str) -> ResponseHead:
+def _response_again(shape: Shape[ResponseHead], values: list[bytes], method: str) -> ResponseHead | None:
+    """The same for an answer. Its length was cut out, and what that means depends on `method`."""
+    read, (fields, index) = shape.head, shape.filled(values)
+    if not is_length(index.get(b"content-length", b"0")):
+        return None
+    status, minor = read.status, read.minor
+    framing = response_framing(index, method=method, status=status, minor=minor)
+    keep_alive = framing is not UNTIL_CLOSE and _server_keeps(fields, index, minor)
+    head = ResponseHead(status, read.reason, minor, fields, framing, keep_alive, index)
+    share_memo(head, read)
+    return head
+
+
+def _response(line: StatusLine, found: list[Field], method: str) -> ResponseHead:
     status, reason, minor = line
-    index = {name.lower(): value for name, value in reversed(fields)}
+    fields, index = tuple(found), {name.lower(): value for name, value in reversed(found)}
     if len(index) != len(fields):
         _check_one_length(fields)
     framing = response_framing(index, method=method, status=status, minor=minor)
     keep_alive = framing is not UNTIL_CLOSE and _server_keeps(fields, index, minor)
-    return ResponseHead(status, reason, minor, tuple(fields), framing, keep_alive, index)
+    return ResponseHead(status, reason, minor, fields, framing, keep_alive, index)
 
 
-def _check_one_length(fields: list[Field]) -> None:
+def _check_one_length(fields: tuple[Field, ...]) -> None:
     names = [name.lower() for name, _ in fields]
     if names.count(b"content-length") > 1 or names.count(b"transfer-encoding") > 1:
         raise BadAnswer("The answer names its length more than once.")
 
 
-def _server_keeps(fields: list[Field], index: Mapping[bytes, bytes], minor: int) -> bool:
+def _server_keeps(fields: tuple[Field, ...], index: Mapping[bytes, bytes], minor: int) -> bool:
     value = index.get(b"connection")
     if value is None or (value in _KEEP_ALIVE and minor == 1 and len(index) == len(fields)):
         return minor == 1

@@ -15,6 +15,8 @@ _ENCODED_CONTROL = re.compile(rb"%0[0adAD]")
 # `%2F` counts as a slash here: WSGI servers decode the path before routing it, and `..%2F` would climb there.
 _DOT_SEGMENT = re.compile(rb"(?:/|%2[fF])(?:\.|%2[eE]){1,2}(?:/|%2[fF]|\Z)")
 
+_PERCENT, _BACKSLASH = b"%\\"
+
 
 def check_authority(authority: bytes) -> None:
     """Refuse what is not `host` or `host:port`: userinfo, paths, blanks, ports over 65535."""
@@ -53,14 +55,14 @@ def _split_absolute(method: str, target: bytes) -> tuple[bytes, bytes]:
 
 
 def _check_path(target: bytes) -> None:
-    if b"%" not in target and b"\\" not in target and b"/." not in target:
+    if _PERCENT not in target and _BACKSLASH not in target and target.find(b"/.") < 0:
         return
     if _ENCODED_CONTROL.search(target):
         raise BadRequest("The request target holds an encoded NUL or line end.")
     path = target.partition(b"?")[0]
     # A raw backslash is no character of a URL (RFC 3986 section 3.3), and some readers make a slash of it.
     # `%5C` is an ordinary character of a name, as objects may have it: no service of OpenStack splits there.
-    if b"\\" in path:
+    if _BACKSLASH in path:
         raise BadRequest("The path holds a backslash.")
     if _DOT_SEGMENT.search(path):
         raise BadRequest("The path holds a segment . or .. (encoded ones count).")

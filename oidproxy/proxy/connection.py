@@ -311,6 +311,8 @@ class Connection(asyncio.Protocol):
 
     def _regulate(self) -> None:
         """Pause or resume reading: while held, and while enough of the next requests is buffered."""
+        if not (self._buffer or self._held or self._paused):
+            return
         if not self._held and self._reader is not None and self._buffer:
             self._feed_buffered()
         transport = self._transport

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from oidproxy.errors import BodyTooLarge, InternalError, OidproxyError, UpstreamError
@@ -25,7 +24,7 @@ from oidproxy.routing.decide import decide, decide_body
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Coroutine
 
     from oidproxy.clouds.limits import Limits
     from oidproxy.identity.service import Outgoing
@@ -49,12 +48,12 @@ class Exchange:
 
     __slots__ = (
         "_act",
-        "_arrival",
         "_call",
         "_chunked",
         "_collected",
         "_collects_at_most",
         "_continued",
+        "_gathered",
         "_keep_alive",
         "_over",
         "_paused",
@@ -66,9 +65,11 @@ class Exchange:
         "_whole_body",
         "account",
         "answered",
+        "arrival",
         "connection",
         "head",
         "ids",
+        "request",
         "route",
         "sent",
         "serving",
@@ -88,7 +89,10 @@ class Exchange:
         self.connection = connection
         self.serving = serving
         self.head = head
-        self._arrival = arrival
+        self.request = cast("RequestHead", head)
+        """The request's head; there is one but where it could not be read."""
+        self.arrival = cast("Arrival", arrival)
+        """Where it came in; known whenever the head is."""
         self.snapshot: Snapshot = serving.snapshot
         self.account = Account(connection, serving, head)
         self.route: Route | None = None
@@ -106,22 +110,14 @@ class Exchange:
         self._continued = False
         self._ready_early = False
         self._keep_alive = False
+        self._gathered: list[bytes] = []
+        """What goes to the client together with the end of the answer, which is about to be told."""
         self._scanner: Scanner | None = None
         self._chunked = False
         self._over = False
         self._paused = False
         self._swept = 0.0
         self._reading_for = 0.0
-
-    @property
-    def request(self) -> RequestHead:
-        """The request's head; there is one but where it could not be read."""
-        return cast("RequestHead", self.head)
-
-    @property
-    def arrival(self) -> Arrival:
-        """Where it came in; known whenever the head is."""
-        return cast("Arrival", self._arrival)
 
     # From the connection.
 
@@ -283,8 +279,10 @@ class Exchange:
 
     def answer(self, head: ResponseHead) -> None:
         """The head of the cloud's answer: rewritten and passed on."""
-        with self._refusing():
+        try:
             self._answer(head)
+        except Exception as error:  # noqa: BLE001 - whatever fails here is answered
+            self._failed(error)
 
     def data(self, data: bytes) -> None:
         """A piece of the answer."""
@@ -298,8 +296,10 @@ class Exchange:
         """The answer is complete."""
         if self._over:
             return
-        with self._refusing():
+        try:
             self._end()
+        except Exception as error:  # noqa: BLE001 - whatever fails here is answered
+            self._failed(error)
 
     def failure(self, error: UpstreamError) -> None:
         """The call failed; after the head of the answer all that is left is to cut it short (rule A8)."""
@@ -315,23 +315,24 @@ class Exchange:
         return self.head is not None and self.head.method == "HEAD"
 
     def _carry_out(self, decision: Decision) -> None:
-        with self._refusing():
+        try:
             self._act(self, decision)
+        except Exception as error:  # noqa: BLE001 - whatever fails here is answered
+            self._failed(error)
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
-        with self._refusing():
-            await work
-
-    @contextmanager
-    def _refusing(self) -> Iterator[None]:
-        """Whatever fails inside is answered."""
         try:
-            yield
-        except OidproxyError as error:
+            await work
+        except Exception as error:  # noqa: BLE001 - whatever fails here is answered
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        """Answer what went wrong; what is no error of ours is a bug, of which the log gets the trace."""
+        if isinstance(error, OidproxyError):
             self.refuse(error)
-        except Exception:  # noqa: BLE001 - the client gets an answer, the log the trace
-            _log.exception("request %s failed by a bug", self.account.request_id)
-            self.refuse(InternalError("The proxy failed; its log has more under this request's id."))
+            return
+        _log.error("request %s failed by a bug", self.account.request_id, exc_info=error)
+        self.refuse(InternalError("The proxy failed; its log has more under this request's id."))
 
     def _continue(self) -> None:
         if self.request.expects_continue and not self._continued and not self.answered:
@@ -361,7 +362,7 @@ class Exchange:
         if head.status == 401 and self.sent is not None:
             self.serving.identity.unaccepted(*self.sent)
         extra = self.account.own_fields(rewritten.fields)
-        self.connection.write(rewritten.head_bytes(extra, close=not self._keep_alive))
+        self._pass_on(rewritten.head_bytes(extra, close=not self._keep_alive))
 
     def _end(self) -> None:
         if self._scanner is not None:
@@ -369,14 +370,22 @@ class Exchange:
             if self._scanner.learned and self.route is not None:
                 self.serving.learn(self.route.endpoint, self._scanner.learned)
         if self._chunked and not self._head_only:
-            self.connection.write(LAST)
+            self._gathered.append(LAST)
         self._call = None
+        self.connection.write(b"".join(self._gathered))
         self._finish()
 
     def _write_body(self, data: bytes) -> None:
         if data:
             self.account.bytes_out += len(data)
-            self.connection.write(encode(data) if self._chunked else data)
+            self._pass_on(encode(data) if self._chunked else data)
+
+    def _pass_on(self, data: bytes) -> None:
+        """To the client: now, or with the end if that is about to come: each write costs a system call."""
+        if self._call is not None and self._call.ending:
+            self._gathered.append(data)
+        else:
+            self.connection.write(data)
 
     def _answer_whole(self, status: int, data: bytes, *, close: bool) -> None:
         self.answered = True

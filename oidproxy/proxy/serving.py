@@ -15,6 +15,7 @@ from oidproxy.clouds.registry import Endpoint, Listener, Registry
 from oidproxy.proxy.pooled import samples
 from oidproxy.rewrite.links import Links
 from oidproxy.rewrite.versions import Learned
+from oidproxy.tokens.sealed import envelopes_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -78,6 +79,7 @@ class Serving:
 
     def swap(self, snapshot: Snapshot) -> None:
         """Serve the requests to come from another snapshot."""
+        snapshot.memory.count_on(self.snapshot.memory)
         self.snapshot = snapshot
         self._places = _places(snapshot.registry)
         self._learned = Learned()
@@ -148,7 +150,22 @@ class Serving:
         """The counters, and the gauges of now."""
         gauges: Samples = {"oidproxy_connections": {(): len(self.connections)}}
         pools = samples(self.upstreams.stats(), self.upstreams.totals())
-        return {**self.counters.samples(), **gauges, **pools}
+        return {**self.counters.samples(), **gauges, **pools, **self._remembered()}
+
+    def _remembered(self) -> Samples:
+        """How often each memory had what a request asked it for, and how often not."""
+        memory = self.snapshot.memory
+        counts = {
+            "scope": (memory.scopes.found, memory.scopes.missed),
+            "route": (memory.routes.found, memory.routes.missed),
+            "envelope": envelopes_read(),
+        }
+        return {
+            "oidproxy_cache_hits_total": {(("cache", name),): hits for name, (hits, _) in counts.items()},
+            "oidproxy_cache_misses_total": {
+                (("cache", name),): misses for name, (_, misses) in counts.items()
+            },
+        }
 
     def sweep(self) -> None:
         """Let every connection look after its times."""

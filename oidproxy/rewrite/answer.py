@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from oidproxy.errors import BadAnswer
 from oidproxy.http.fields import HOP_BY_HOP, SCOPE_PREFIXES
 from oidproxy.http.head import Chunked, Field, Framing, Length, NoBody, ResponseHead, UntilClose
+from oidproxy.quickly import quickly
 from oidproxy.rewrite.guard import GuardedLinks, GuardedScanner
 from oidproxy.rewrite.ids import NO_IDS, Ids, Replacing
 from oidproxy.rewrite.ids import rules as rules_of
@@ -33,7 +34,6 @@ _COOKIES = frozenset({b"set-cookie"})
 # What a rewritten body no longer has (RFC 9530 section 2).
 _OF_THE_BYTES = frozenset({b"accept-ranges", b"content-digest", b"content-md5", b"digest", b"repr-digest"})
 _NONE: frozenset[bytes] = frozenset()
-_BODILESS = (NoBody(), Length(0))
 
 _URLS = frozenset({b"content-location", b"link", b"location", b"x-storage-url"})
 _CHARSET = re.compile(rb"charset(?!\s*=\s*\"?(?:utf-?8|us-ascii|iso-8859-1)\"?\s*(?:;|\Z))", re.IGNORECASE)
@@ -41,6 +41,7 @@ _PARTIAL = 206
 _NOT_MODIFIED = 304
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class RewrittenAnswer:
     """An answer ready to be passed on. `framing` is how the client will see the body delimited."""
@@ -107,7 +108,7 @@ def answer(
     rules = _rules_abroad(head, route) if abroad and links else _rules(head, route, links)
     if ids and _is_json(head) and head.status != _PARTIAL and not (rules and rules.version_document):
         rules = rules_of(tuple(dict.fromkeys((*(rules.paths if rules else ()), *ids.paths))))
-    bodiless = head.framing in _BODILESS
+    bodiless = _is_bodiless(head.framing)
     if rules is not None and not bodiless and _encoded(head):
         raise BadAnswer(
             f"{route.cloud} compressed an answer that was asked for as it is.", cloud=route.cloud, sent=True
@@ -134,9 +135,14 @@ def informational_head(head: ResponseHead) -> bytes:
 
 
 def _fields(head: ResponseHead, also: frozenset[bytes]) -> list[Field]:
-    if head.index.keys().isdisjoint(also):
-        return [field for field in head.fields if _passes(field[0])]
-    return [field for field in head.fields if _passes(field[0]) and field[0].lower() not in also]
+    places = head.memo.get(also)
+    if places is None:
+        # It depends on names alone, which all heads of this shape have in common.
+        names = enumerate(name for name, _ in head.fields)
+        places = head.memo[also] = [
+            place for place, name in names if _passes(name) and name.lower() not in also
+        ]
+    return list(map(head.fields.__getitem__, places))
 
 
 @lru_cache(maxsize=1024)
@@ -154,7 +160,8 @@ def _also_dropped(head: ResponseHead, route: Route, *, rewritten: bool) -> froze
     also = _OF_THE_BYTES if rewritten else _NONE
     if b"set-cookie" in head.index and not keeps_cookies(route):
         also |= _COOKIES
-    return also | named_by_connection(head)
+    named = named_by_connection(head)
+    return also | named if named else also
 
 
 def _rules(head: ResponseHead, route: Route, links: Links | None) -> RuleSet | None:
@@ -162,6 +169,10 @@ def _rules(head: ResponseHead, route: Route, links: Links | None) -> RuleSet | N
     if not links or head.status == _PARTIAL:
         return None
     return keys_for(route.service_type, route.rest) if _is_json(head) else None
+
+
+def _is_bodiless(framing: Framing) -> bool:
+    return isinstance(framing, NoBody) or (isinstance(framing, Length) and framing.size == 0)
 
 
 def _is_json(head: ResponseHead) -> bool:

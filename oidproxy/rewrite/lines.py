@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from oidproxy.errors import InternalError
 
+# Of a byte it is asked quickly whether it is in some bytes. Of bytes it is not: Python 3.11 first takes them
+# for a number, and throws away the error of that.
+_NUL, _LF, _CR = b"\0\n\r"
+
 
 def join(lines: list[bytes]) -> bytes:
     """The head, with the empty line behind it.
@@ -15,6 +19,6 @@ def join(lines: list[bytes]) -> bytes:
         InternalError: a line holds CR, LF or NUL.
     """
     text = b"".join(lines)
-    if b"\n" in text or b"\r" in text or b"\0" in text:
+    if _LF in text or _CR in text or _NUL in text:
         raise InternalError("A header field held a line break and was not sent.")
     return b"\r\n".join(lines) + b"\r\n\r\n"

@@ -20,6 +20,7 @@ _ESCAPED = 6
 UNDECIDED = (-1, b"")
 """What `Links.match` says where more of the string is needed."""
 
+_BACKSLASH = ord("\\")
 _LINK = re.compile(rb"<([^<>]*)>")
 _CHARACTER = re.compile(rb'\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt])|[^"\\]')
 _HALF_ESCAPE = re.compile(rb"(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z")
@@ -28,7 +29,7 @@ _HALF_ESCAPE = re.compile(rb"(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z")
 class Links:
     """Never changed once made. `bases` are those of one cloud; `facade` is how the client sees the proxy."""
 
-    __slots__ = ("_changes", "_facade", "_quoted", "_targets", "bases")
+    __slots__ = ("_changes", "_facade", "_firsts", "_quoted", "_targets", "bases")
 
     def __init__(self, bases: Bases, facade: Facade) -> None:
         self.bases = bases
@@ -37,6 +38,7 @@ class Links:
         quoted = {service: _quoted(url) for service, url in urls.items()}
         self._targets = {base: urls[service] for base, service in bases.services.items()}
         self._quoted = {base: quoted[service] for base, service in bases.services.items()}
+        self._firsts = _firsts(bases)
         self._changes = any(base != target for base, target in self._targets.items())
 
     @classmethod
@@ -64,6 +66,7 @@ class Links:
         self.bases = other.bases
         self._facade = other._facade
         self._targets, self._quoted = other._targets, other._quoted
+        self._firsts = other._firsts
         self._changes = other._changes
 
     def rewrite(self, url: bytes) -> bytes:
@@ -91,13 +94,15 @@ class Links:
 
     def absent(self, data: bytes) -> bool:
         """Whether a piece of JSON surely holds no link, nor the beginning of one."""
-        if b"://" in data or b"\\/" in data or b"\\u00" in data:
+        if data.find(b"://") >= 0:
+            return False
+        if _BACKSLASH in data and (data.find(b"\\/") >= 0 or data.find(b"\\u00") >= 0):
             return False
         tail = data[data.rfind(b'"') + 1 :]
         if len(tail) > self.bases.longest * _ESCAPED or 0 < len(tail) == len(data):
             # Too long; or the inside of a string whose beginning came, and was looked at, before.
             return True
-        return b"\\" not in tail and not self._may_begin(tail)
+        return _BACKSLASH not in tail and not self._may_begin(tail)
 
     def match(self, buffer: bytes, start: int) -> tuple[int, bytes] | None:
         """What a string whose first character is at `start` begins with: (end of the base, what replaces it).
@@ -106,7 +111,7 @@ class Links:
         """
         end = buffer.find(b'"', start, start + self.bases.longest + 1)
         head = buffer[start:end] if end >= 0 else buffer[start : start + self.bases.longest + 1]
-        if b"\\" in head:
+        if _BACKSLASH in head:
             return self._match_escaped(buffer, start)
         if end < 0 and start + len(head) == len(buffer) and self._may_begin(head):
             return UNDECIDED
@@ -114,7 +119,8 @@ class Links:
         return None if found is None else (start + found.end(), self._quoted[found[0]])
 
     def _may_begin(self, text: bytes) -> bool:
-        return any(base.startswith(text) for base in self._targets)
+        # Nearly always the text is the end of a document, and a base begins with its scheme.
+        return text[:1] in self._firsts and any(base.startswith(text) for base in self._targets)
 
     def _match_escaped(self, buffer: bytes, start: int) -> tuple[int, bytes] | None:
         """The same for a string with escapes, as some encoders write slashes."""
@@ -125,6 +131,11 @@ class Links:
             return UNDECIDED
         found = self.bases.begins.match(text)
         return None if found is None else (start + ends[found.end()], self._quoted[found[0]])
+
+
+def _firsts(bases: Bases) -> frozenset[bytes]:
+    """What a text begins with that may be the beginning of a base."""
+    return frozenset({b"", *(base[:1] for base in bases.services)})
 
 
 def unescaped(head: bytes) -> tuple[bytes, list[int]]:

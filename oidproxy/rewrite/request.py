@@ -18,6 +18,9 @@ from oidproxy.http.head import Chunked, Framing, Length, NoBody, RequestHead, Re
 from oidproxy.rewrite.lines import join
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from oidproxy.clouds.registry import Origin
     from oidproxy.routing.decision import Route
 
 VIA_DEPTH = 8
@@ -55,6 +58,7 @@ _MAX_FORWARDS = frozenset({b"max-forwards"})
 _NONE: frozenset[bytes] = frozenset()
 _PLAIN_CONNECTION = frozenset({b"keep-alive", b"close", b"Keep-Alive", b"Close"})
 
+_BLANK = ord(" ")
 _REQUEST_ID = re.compile(rb"req-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z")
 _COMMENT = re.compile(rb"\([^()]*\)")
 
@@ -87,9 +91,9 @@ def request_head(
     """
     lines = [
         b"%b %b HTTP/1.1" % (head.method.encode("ascii"), _one_word(route.target)),
-        b"Host: " + route.endpoint.origin.authority.encode("ascii"),
+        _host_line(route.endpoint.origin),
+        *_fields(head, _also_dropped(head, route, identity_encoding=identity_encoding)),
     ]
-    lines += _fields(head, _also_dropped(head, route, identity_encoding=identity_encoding))
     if token is not None:
         lines.append(b"X-Auth-Token: " + _written(token))
     if service_token is not None:
@@ -107,6 +111,11 @@ def request_head(
     return join(lines)
 
 
+@lru_cache(maxsize=4096)
+def _host_line(origin: Origin) -> bytes:
+    return b"Host: " + origin.authority.encode("ascii")
+
+
 def client_request_id(head: RequestHead) -> str | None:
     """The request id that the client gave, if it has OpenStack's form (rule G12)."""
     known = _own_request_id(head)
@@ -118,19 +127,21 @@ def _own_request_id(head: RequestHead) -> bytes | None:
     return known if known is not None and _REQUEST_ID.match(known) else None
 
 
-def _fields(head: RequestHead, also: frozenset[bytes]) -> list[bytes]:
+def _fields(head: RequestHead, also: frozenset[bytes]) -> Iterable[bytes]:
     """What is passed on of the client's own fields, in its order."""
-    if also:
-        return [
-            b"%b: %b" % field for field in head.fields if _passes(field[0]) and field[0].lower() not in also
+    places = head.memo.get(also)
+    if places is None:
+        # It depends on names alone, which all heads of this shape have in common.
+        names = enumerate(name for name, _ in head.fields)
+        places = head.memo[also] = [
+            place for place, name in names if _passes(name) and name.lower() not in also
         ]
-    return [b"%b: %b" % field for field in head.fields if _passes(field[0])]
+    return map(b": ".join, map(head.fields.__getitem__, places))
 
 
 @lru_cache(maxsize=1024)
 def _passes(name: bytes) -> bool:
-    # Remembered by the name as written: clients send the same dozen, and this is asked for each field of each
-    # request.
+    # Remembered by the name as written: clients send the same few dozen.
     lower = name.lower()
     return lower not in _DROPPED and not lower.startswith(_DROPPED_PREFIXES)
 
@@ -147,7 +158,8 @@ def _also_dropped(head: RequestHead, route: Route, *, identity_encoding: bool) -
         also |= _COOKIE
     if b"max-forwards" in index and head.method == "OPTIONS":
         also |= _MAX_FORWARDS
-    return also | named_by_connection(head)
+    named = named_by_connection(head)
+    return also | named if named else also
 
 
 def named_by_connection(head: RequestHead | ResponseHead) -> frozenset[bytes]:
@@ -177,7 +189,7 @@ def _written(token: str) -> bytes:
 
 def _one_word(target: bytes) -> bytes:
     """A blank would end the target and let the rest be read as the version."""
-    if b" " in target or not target:
+    if _BLANK in target or not target:
         raise InternalError("The request target cannot be sent.")
     return target
 

@@ -26,6 +26,7 @@ VERSION_DOCUMENT = RuleSet.of("**/href", version_document=True)
 CATALOG = RuleSet.of("catalog/endpoints/url", "links/*")
 """`GET /v3/auth/catalog`, where it streams: the endpoints of services that the proxy knows."""
 
+_PERCENT = ord("%")
 _VERSION_PATH = re.compile(rb"/?(?:v\d+(?:\.\d+)*/?|versions/?)?\Z")
 
 # Nova, Cinder and Manila: lists of {"rel", "href"} in every resource and, for the next page, beside the
@@ -131,7 +132,7 @@ def keys_for(service_type: str, rest: bytes, *, abroad: bool = False) -> RuleSet
     """
     if service_type in (_OBJECTS if abroad else _UNTOUCHED):
         return None
-    if b"%" in rest:
+    if _PERCENT in rest:
         # As the service will read it: %70ayload is a payload, too.
         rest = unquote_to_bytes(rest)
     if len(rest) < 12 and _VERSION_PATH.match(rest):

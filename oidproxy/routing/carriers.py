@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from oidproxy.quickly import quickly
 from oidproxy.routing.decision import Carrier
 from oidproxy.scope.tree import NO_SCOPE, CloudName, Expr, Scope
 
 IDENTITY = "identity"
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Bound:
     """What a service is bound to. Without an expression `Carriers.home` serves (carrier HOME or LOCAL)."""
@@ -18,6 +20,7 @@ class Bound:
     carrier: Carrier
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Carriers:
     """Everything that may bind a service, for one request."""

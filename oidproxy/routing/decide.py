@@ -3,8 +3,8 @@
 Theory of operation. `inbound.read` says what the path stands for and which scopes header and URL carry. Our
 own pages are answered here. A call to Keystone is looked at closer (`identity_calls`), since tokens are made,
 shown and ended there: it goes to one cloud, a token's home. Every other call goes to the cloud that the
-highest carrier names (`carriers`, `completion`). Whatever does not fit raises an error of the one tree, which
-becomes a refusal here.
+highest carrier names (`carriers`, `completion`), or at once where a call like it went before (`known`).
+Whatever does not fit raises an error of the one tree, which becomes a refusal here.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oidproxy.errors import OidproxyError, ScopeError, TokenRefused
-from oidproxy.routing import forwarding, inbound, issuing, keystones, own_pages, validating
+from oidproxy.routing import forwarding, inbound, issuing, keystones, known, own_pages, validating
 from oidproxy.routing.authorities import facade
 from oidproxy.routing.carriers import IDENTITY
-from oidproxy.routing.decision import Arrival, Decision, Refuse, Snapshot
+from oidproxy.routing.decision import Arrival, Decision, Forward, Refuse, Snapshot
 from oidproxy.routing.identity_calls import ISSUING, IdentityCall, identity_call
 from oidproxy.scope.report import render
 
@@ -48,9 +48,18 @@ def _decide(
     try:
         if own_pages.ends_here(head):
             return own_pages.options(head, arrival)
-        return _at(inbound.read(head, arrival, snapshot, now), body)
+        if body is not None:
+            return _at(inbound.read(head, arrival, snapshot, now), body)
+        return known.again(head, arrival, snapshot) or _afresh(head, arrival, snapshot, now)
     except OidproxyError as error:
         return _refusal(error, head, arrival)
+
+
+def _afresh(head: RequestHead, arrival: Arrival, snapshot: Snapshot, now: float) -> Decision:
+    decision = _at(inbound.read(head, arrival, snapshot, now), None)
+    if isinstance(decision, Forward):
+        known.keep(decision, head, arrival, snapshot)
+    return decision
 
 
 def _at(asked: Inbound, body: bytes | None) -> Decision:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from oidproxy.clouds.registry import Endpoint, Listener, Origin, Registry
+from oidproxy.quickly import quickly
 from oidproxy.routing.memory import Memory
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Snapshot:
     """What this registry's scopes were found to mean; it saves work and never changes a decision."""
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """Where a request came in."""
@@ -60,6 +62,7 @@ class Carrier(StrEnum):
     """Nothing bound it and there is no token: the listener's cloud, else the local one."""
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Facade:
     """How the proxy's own URLs look to this client: catalogs and links are written in these terms."""
@@ -87,6 +90,7 @@ class Facade:
         return str(Origin(self.scheme, self.host, port))
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Route:
     """One request's way to one endpoint."""
@@ -114,6 +118,7 @@ class Route:
         return self.endpoint.cloud
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Forward:
     """Send it to one endpoint. `token` is X-Auth-Token, `service_token` X-Service-Token, as presented."""

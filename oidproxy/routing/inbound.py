@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from oidproxy.quickly import quickly
 from oidproxy.routing.authorities import check_authority, facade
 from oidproxy.routing.carriers import Carriers
 from oidproxy.routing.paths import Place, locate, split_scope
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from oidproxy.tokens.presented import Presented
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Inbound:
     """What is known of a request before its tokens are opened."""

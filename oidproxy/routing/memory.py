@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,10 +14,18 @@ MOST = 256 * 1024
 _ENTRY = 64  # what an entry weighs besides its text
 
 
+@dataclass(slots=True)
+class Tally:
+    """How often something was remembered when it was asked for, and how often not."""
+
+    found: int = 0
+    missed: int = 0
+
+
 class Memory:
     """Remembers results of pure functions by their arguments; the oldest go first. None is no result."""
 
-    __slots__ = ("_found", "_total", "_weights", "get")
+    __slots__ = ("_found", "_total", "_weights", "get", "routes", "scopes")
 
     def __init__(self) -> None:
         self._found: dict[Hashable, Any] = {}
@@ -24,6 +33,15 @@ class Memory:
         self._total = 0
         self.get: Callable[[Hashable], Any] = self._found.get
         """What is remembered under a key, or None. The dictionary's own method: every request comes here."""
+
+        self.scopes = Tally()
+        """Of the scopes that requests carry in headers and URLs."""
+        self.routes = Tally()
+        """Of the ways of calls (`routing.known`)."""
+
+    def count_on(self, earlier: Memory) -> None:
+        """Go on counting where another memory, whose place this one takes, left off."""
+        self.scopes, self.routes = earlier.scopes, earlier.routes
 
     def put(self, key: Hashable, value: object, weight: int) -> None:
         """Remember a value whose key stands for this many bytes of text."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from oidproxy.errors import NoSuchPath
+from oidproxy.quickly import quickly
 from oidproxy.routing.decision import Arrival, Page
 from oidproxy.scope.nearest import nearest
 from oidproxy.scope.services import known, official
@@ -32,7 +33,10 @@ PAGES: Mapping[bytes, Page] = MappingProxyType(
     }
 )
 
+_PERCENT = ord("%")
 
+
+@quickly
 @dataclass(frozen=True, slots=True)
 class Place:
     """What a path stands for: exactly one of `page` and `service_type` is given."""
@@ -111,5 +115,5 @@ def segments(rest: bytes) -> tuple[bytes, ...]:
     For recognizing calls, never for forwarding: WSGI servers decode the path before they route it, so
     `/v3/auth/%74okens` is a call for tokens too.
     """
-    plain = unquote_to_bytes(rest) if b"%" in rest else rest
+    plain = unquote_to_bytes(rest) if _PERCENT in rest else rest
     return tuple(part for part in plain.split(b"/") if part)

@@ -38,7 +38,10 @@ def header_scope(text: bytes | None, snapshot: Snapshot) -> Scope:
         return NO_SCOPE
     key = ("header", text)
     found: Scope | None = snapshot.memory.get(key)
-    if found is None:
+    if found is not None:
+        snapshot.memory.scopes.found += 1
+    else:
+        snapshot.memory.scopes.missed += 1
         found = _checked(parse(text), snapshot)
         snapshot.memory.put(key, found, len(text))
     return found
@@ -50,7 +53,10 @@ def url_scope(segment: bytes | None, snapshot: Snapshot) -> UrlScope:
         return NO_URL_SCOPE
     key = ("url", segment)
     found: UrlScope | None = snapshot.memory.get(key)
-    if found is None:
+    if found is not None:
+        snapshot.memory.scopes.found += 1
+    else:
+        snapshot.memory.scopes.missed += 1
         scope = _checked(from_segment(segment), snapshot)
         found = UrlScope(scope, tag(scope))
         snapshot.memory.put(key, found, len(segment))

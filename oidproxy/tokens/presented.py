@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from oidproxy.quickly import quickly
 from oidproxy.scope.tree import NO_SCOPE, Scope
 from oidproxy.tokens.digest import digest
 
@@ -43,6 +44,7 @@ class Box:
     """Seconds since the epoch: the token's own end."""
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Presented:
     """One token of a request."""

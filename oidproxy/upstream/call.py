@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from oidproxy.quickly import quickly
+
 if TYPE_CHECKING:
     from oidproxy.clouds.registry import Endpoint
     from oidproxy.errors import UpstreamError
     from oidproxy.http.head import Framing, ResponseHead
 
 
+@quickly
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request, ready to be sent: a complete head, and how its body will be delimited."""
@@ -57,6 +60,9 @@ class Receiver(Protocol):
 
 class Call(Protocol):
     """The asker's handle on one call."""
+
+    ending: bool
+    """All of the answer came: `end` follows what is handed over now, before anything else happens."""
 
     def send(self, data: bytes) -> None:
         """Body bytes, without chunk framing; only between `ready` and `hold` (a last piece may follow)."""

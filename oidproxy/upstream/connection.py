@@ -251,6 +251,7 @@ class Connection(asyncio.BufferedProtocol):
         reader = body_reader(head.framing, self._owner.limits, BadAnswer)
         fed = None if reader.done or not rest else reader.feed(rest)
         self._reader = reader
+        exchange.ending = reader.done
         exchange.answer(head)
         if fed is not None:
             rest = fed.rest
@@ -260,6 +261,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _read_body(self, exchange: Exchange, reader: BodyReader, data: bytes) -> None:
         pieces, done, rest = reader.feed(data)
+        exchange.ending = done
         self._relay(exchange, pieces)
         if done and self.exchange is exchange:
             self._complete(exchange, rest)

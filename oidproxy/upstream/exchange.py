@@ -58,6 +58,7 @@ class Exchange:
         "body_begun",
         "connecting",
         "connection",
+        "ending",
         "granted",
         "over",
         "probe",
@@ -92,6 +93,8 @@ class Exchange:
         self.body_begun = False
         self.connecting: asyncio.Task[None] | None = None
         self.connection: Carrier | None = None
+        self.ending = False
+        """The rest of the answer is here, and is being handed over."""
         self.granted = False
         """It holds one of the pool's places."""
         self.over = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from oidproxy.routing.decision import Snapshot
 from tests.wire.rig import rig
 
 
@@ -44,6 +45,33 @@ async def test_counters_and_pools_are_told(tmp_path):
         assert requests[("cloud", "cloud-1"), ("service", "image"), ("status", "2xx")] == 1
         assert samples["oidproxy_connections"] == {(): 1}
         assert samples["oidproxy_upstream_calls_total"] == {(("cloud", "cloud-1"), ("service", "image")): 1}
+
+
+async def test_hits_and_misses_of_the_memories_are_told_and_outlive_a_reload(tmp_path):
+    async with rig(tmp_path) as proxy:
+        peer = await proxy.client()
+
+        async def ask(scope: bytes) -> None:
+            await peer.send(b"GET /image/v2/images HTTP/1.1\r\nHost: p\r\nX-Scope: " + scope + b"\r\n\r\n")
+            await peer.head()
+            await peer.exactly(2)
+
+        def told(memory: str) -> tuple[float, float]:
+            samples, labels = proxy.serving.samples(), (("cache", memory),)
+            return samples["oidproxy_cache_hits_total"][labels], samples["oidproxy_cache_misses_total"][
+                labels
+            ]
+
+        await ask(b"image:cloud-1")
+        assert (told("scope"), told("route")) == ((0, 1), (0, 1))
+        await ask(b"image:cloud-1")
+        assert (told("scope"), told("route")) == ((0, 1), (1, 1))
+        snapshot = proxy.serving.snapshot
+        proxy.serving.swap(Snapshot(snapshot.registry, snapshot.keyring, 2))
+        await ask(b"image:cloud-1")
+        assert (told("scope"), told("route")) == ((0, 2), (1, 2))
+        hits, misses = told("envelope")
+        assert (hits, misses) >= (0, 0)
 
 
 async def test_links_of_a_service_that_knows_itself_under_another_url_are_learned(tmp_path):
