@@ -15,7 +15,7 @@ help:
 	@echo '            lab-status, lab-down, lab-clean)'
 	@echo 'make lab-test  the tests that need them, in a lab of their own; leaves nothing running'
 	@echo 'make bench  oidproxy beside HAProxy and nginx: CPU, latency, memory (Debian, as root; some 15 minutes)'
-	@echo 'make clean  remove what the other targets made'
+	@echo 'make clean  remove the environment, builds and caches (lab-clean is for clouds)'
 
 demo: $(READY)
 	$(BIN)/oidproxy demo

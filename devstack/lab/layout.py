@@ -193,7 +193,9 @@ class Lab:
 
     def remember(self, clouds: Sequence[CloudPlace]) -> None:
         """These are the clouds that are to run; the lab stays at its addresses until all are forgotten."""
+        # Whatever the services log is nobody else's: Keystone logs a malformed login as it came.
         self.state.mkdir(parents=True, exist_ok=True)
+        self.state.chmod(0o700)
         (self.state / NETWORK).write_text(self.network)
         (self.state / WANTED).write_text("".join(f"{place.name}\n" for place in clouds))
 
@@ -271,7 +273,12 @@ def from_environment(environ: Mapping[str, str]) -> Lab:
     record = state / NETWORK
     known = record.read_text() if record.exists() else ""
     network = environ.get("LAB_NETWORK") or known or "127.0"
-    if not (network.startswith("127.") and network.count(".") == 1 and network[4:].isdigit()):
+    if not (
+        network.startswith("127.")
+        and network.count(".") == 1
+        and network[4:].isdigit()
+        and int(network[4:]) < 256
+    ):
         raise LabError(f"LAB_NETWORK={network}: expected the beginning of loopback addresses, like 127.9")
     if known and known != network:
         raise LabError(

@@ -12,7 +12,9 @@ import pytest
 
 from devstack.lab import running, testing
 from devstack.lab.addresses import require_free
+from devstack.lab.cache import Cache
 from devstack.lab.failure import LabError
+from devstack.lab.layout import REPOSITORY
 from devstack.lab.processes import Background, stop
 from devstack.lab.progress import Progress
 from devstack.lab.proxy import Proxy
@@ -118,8 +120,7 @@ def lab_that_comes_up(lab, started, monkeypatch):
     """Coming up is one process that waits."""
     monkeypatch.setattr(testing.packages, "install", lambda *_: None)
     monkeypatch.setattr(testing.Up, "run", lambda self: started(Proxy(lab).process))
-    for name in testing.SETTINGS:
-        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("LAB_MEMCACHED", "")
     return lab
 
 
@@ -132,6 +133,19 @@ def test_lab_test_ends_with_the_status_of_the_tests_and_nothing_runs(
     arguments = ["-c", os.devnull, "-p", "no:cacheprovider", str(file)]
     assert testing.test(lab_that_comes_up, arguments, Progress()) == status
     assert Proxy(lab_that_comes_up).process.pid is None
+
+
+def test_all_of_it_runs_once_with_a_cache_for_all_clouds_and_once_without(lab_that_comes_up, monkeypatch):
+    ran = []
+
+    def run(lab, tests):
+        ran.append((tests[0], Cache(lab).wanted))
+        return len(ran) % 2
+
+    monkeypatch.setattr(testing, "_pytest", run)
+    assert testing.test(lab_that_comes_up, [], Progress()) == 1
+    assert ran == [("tests/lab", False), ("tests/lab/test_trust.py", True)]
+    assert all((REPOSITORY / test).exists() for run in testing.RUNS for test in run.tests if "=" not in test)
 
 
 def test_where_the_clouds_do_not_come_up_nothing_runs_either(lab_that_comes_up, started, monkeypatch):
