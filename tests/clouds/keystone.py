@@ -29,8 +29,10 @@ class Keystone:
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.region = region
         self.silent = threading.Event()
+        self.ended = threading.Event()
         address = address or random_address()
         self.server = ThreadingHTTPServer((address, 0), handler(self))
+        self.server.handle_error = lambda *_: None
         self.scheme = "https" if tls else "http"
         if tls:
             self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
@@ -66,6 +68,7 @@ class Keystone:
         }
 
     def close(self):
+        self.ended.set()
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
@@ -105,7 +108,10 @@ def handler(keystone):
         def note(self):
             keystone.requests.append((self.command, self.path, dict(self.headers)))
             if keystone.silent.is_set():
-                threading.Event().wait(3)
+                # Longer than anybody waits; whoever has gone is not answered.
+                keystone.ended.wait(60)
+                self.close_connection = True
+                raise ConnectionAbortedError
 
         def answer(self, status, content, headers=()):
             body = json.dumps(content).encode()

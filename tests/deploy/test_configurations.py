@@ -43,7 +43,10 @@ def places(table: str) -> set[tuple[str, ...]]:
 def test_beside_is_accepted_without_a_word(beside):
     checked = beside.oidproxy("config", "check", "oidproxy.yaml")
     assert (checked.returncode, checked.stderr) == (0, "")
-    assert checked.stdout.endswith("2 clouds, 12 endpoints, 3 listeners; the local cloud is cloud-1\n")
+    assert checked.stdout.endswith(
+        "2 clouds, 12 endpoints, 3 listeners; the local cloud is cloud-1\n"
+        "the services of cloud-1, cloud-999 ask this proxy, by a listener of their own\n"
+    )
     assert ("image", "cloud-999", "http://127.0.1.2:9292") in places(checked.stdout)
 
 
