@@ -34,7 +34,8 @@ class Callers:
         self._processes = {pid: name for pid in _pids() if (name := sessions.get(os.getsid(pid)))}
         self._addresses = {struct.unpack("=I", socket.inet_aton(one))[0] for one in addresses}
         self._inodes: dict[int, str] = {}
-        self._names: dict[Spot, str] = {}
+        # By both ends: one port may lead to several addresses at once, also from several processes.
+        self._names: dict[tuple[Spot, Spot], str] = {}
         self._ending = Event()
         self._thread = Thread(target=self._look)
 
@@ -46,32 +47,36 @@ class Callers:
         self._ending.set()
         self._thread.join()
 
-    def name(self, spot: Spot) -> str:
+    def name(self, source: Spot, target: Spot) -> str:
         """The service's name, or `user`; empty where nobody was seen."""
-        return self._names.get(spot, "")
+        return self._names.get((source, target), "")
 
     def _look(self) -> None:
         while not self._ending.wait(SECONDS):
             seen = dict(self._connections())
             if any(inode not in self._inodes for inode in seen.values()):
                 self._inodes = dict(self._sockets())
-            for spot, inode in seen.items():
+            for ends, inode in seen.items():
                 if name := self._inodes.setdefault(inode, ""):
-                    self._names[spot] = name
+                    self._names[ends] = name
 
-    def _connections(self) -> Iterator[tuple[Spot, int]]:
+    def _connections(self) -> Iterator[tuple[tuple[Spot, Spot], int]]:
         """Who is connected to our addresses, by the inode of the socket (proc(5), net/tcp)."""
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
             fields = line.split()
             remote, inode = int(fields[2].partition(":")[0], 16), int(fields[9])
             if inode and remote in self._addresses:
-                address, _, port = fields[1].partition(":")
-                yield (socket.inet_ntoa(struct.pack("=I", int(address, 16))), int(port, 16)), inode
+                yield (_spot(fields[1]), _spot(fields[2])), inode
 
     def _sockets(self) -> Iterator[tuple[int, str]]:
         for pid, name in (*self._processes.items(), (os.getpid(), OURSELVES)):
             for inode in _held(pid):
                 yield inode, name
+
+
+def _spot(shown: str) -> Spot:
+    address, _, port = shown.partition(":")
+    return socket.inet_ntoa(struct.pack("=I", int(address, 16))), int(port, 16)
 
 
 def _pids() -> Iterator[int]:

@@ -241,7 +241,7 @@ class Observer:
 
     def _caller(self, call: Call, callers: Callers) -> str:
         """The process; where it was not seen, the project of whoever's token speaks for a service."""
-        seen = callers.name(call.request.source)
+        seen = callers.name(call.request.source, call.request.target)
         agent = call.request.fields.get("user-agent", "")
         speaks = call.tokens[0] if call.validates else call.tokens[2]
         named = self._owner(speaks).partition("@")[0] if speaks else agent.partition(" ")[0]
