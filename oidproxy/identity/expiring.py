@@ -29,6 +29,11 @@ class Expiring(Generic[K, V]):
         self._entries[key] = entry
         return entry[1]
 
+    def peek(self, key: K, now: float) -> V | None:
+        """The same for something that is looked at all the time: it does not count as a use."""
+        entry = self._entries.get(key)
+        return None if entry is None or entry[0] <= now else entry[1]
+
     def put(self, key: K, value: V, until: float) -> None:
         """Keep this until then; whatever was under this key before is gone."""
         self._entries.pop(key, None)

@@ -51,6 +51,8 @@ Audience = tuple[str, str, Use, str]
 @dataclass(slots=True)
 class _Record:
     subjects: dict[Form, Subject] = field(default_factory=dict)
+    plain: Subject | None = None
+    """Of these, what its home said when it was asked as it mostly is."""
     closings: dict[Audience, str] = field(default_factory=dict, repr=False)
 
 
@@ -93,6 +95,7 @@ class Memory:
         if len(record.subjects) >= _FORMS:
             record.subjects.clear()
         record.subjects[form] = subject
+        record.plain = record.subjects.get(PLAIN)
         self._records.put(name, record, now + KEPT)
         if subject.serves and subject.expires > now:
             self._services.put(name, subject.user_name, subject.expires)
@@ -141,6 +144,20 @@ class Memory:
         """The text that this token was closed to for this audience."""
         record = self._records.get(name, now)
         return record.closings.get(audience) if record else None
+
+    def closed_before(self, name: Key, audience: Audience, age: float, now: float) -> str | None:
+        """The same, while the home's word that this token is good is at most `age` seconds old."""
+        record = self._records.peek(name, now)
+        if record is None or (found := record.plain) is None:
+            return None
+        if found.seen + age <= now or found.expires <= now:
+            return None
+        return record.closings.get(audience)
+
+    @property
+    def knows_services(self) -> bool:
+        """Whether any token is known to be a service's."""
+        return bool(self._services)
 
     def keep_closing(self, name: Key, audience: Audience, text: str, now: float) -> None:
         """Keep a text that was made while its subject is remembered; it goes when the subject goes."""

@@ -16,7 +16,7 @@ from oidproxy.identity.question import Fetch, Question, WriteHead
 from oidproxy.identity.reply import Reply
 from oidproxy.identity.revocation import Revocation
 from oidproxy.identity.subject import Subject
-from oidproxy.identity.subjects import FOR_ASKING, Subjects
+from oidproxy.identity.subjects import FOR_ASKING, FOR_SENDING, Subjects
 from oidproxy.identity.validation import Validation
 from oidproxy.tokens.presented import Form
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from oidproxy.http.head import RequestHead
+    from oidproxy.identity.memory import Audience
     from oidproxy.routing.decision import Forward, Issue, Revoke, Snapshot, Validate
     from oidproxy.store.terms import Store
     from oidproxy.tokens.presented import Presented
@@ -119,6 +120,21 @@ class Identity:
     def outgoing_now(self, forward: Forward, method: str) -> Outgoing | None:
         """What to send, where nobody has to be asked; None means: await `outgoing`. Never raises."""
         return self._closing.at_once(forward, method)
+
+    def closed_before(self, home: str, token: str, audience: Audience) -> str | None:
+        """The text that a user's bare token was closed to for an audience; None where that has to be seen to.
+
+        That is where its home has not vouched for it lately, where it is a service's, or was not closed yet.
+        """
+        memory, name, now = self._memory, key(home, token), self._clock()
+        if memory.knows_services and memory.service(name, now) is not None:
+            return None
+        return memory.closed_before(name, audience, FOR_SENDING, now)
+
+    def may_serve(self, home: str, token: str) -> bool:
+        """Whether a bare token may be a service's."""
+        memory = self._memory
+        return memory.knows_services and memory.service(key(home, token), self._clock()) is not None
 
     async def outgoing(self, forward: Forward, method: str) -> Outgoing:
         """What to send with this request.

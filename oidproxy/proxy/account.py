@@ -71,6 +71,10 @@ class Account:
             self._request_id = given or self._serving.request_id()
         return self._request_id
 
+    def resume(self, began: float, since_epoch: int, request_id: str) -> None:
+        """Go on for a request that began then, under this id."""
+        self._began, self._since_epoch, self._request_id = began, since_epoch, request_id
+
     def goes(self, route: Route, caller: str | None) -> None:
         """It goes to a cloud; `caller` is the service that called, None for a user."""
         self._route = route

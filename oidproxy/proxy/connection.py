@@ -16,12 +16,17 @@ from oidproxy.http.framing import UNTIL_CLOSE
 from oidproxy.http.parse import check_unfinished, find_head_end, request_head
 from oidproxy.proxy.dispatch import carry_out
 from oidproxy.proxy.exchange import Exchange
+from oidproxy.proxy.unfolding import unfolded
 from oidproxy.routing.decision import Arrival
 
 if TYPE_CHECKING:
     from oidproxy.clouds.limits import Limits
     from oidproxy.http.head import RequestHead
+    from oidproxy.proxy.passing import Passing
     from oidproxy.proxy.serving import Serving
+    from oidproxy.proxy.terms import Folded
+    from oidproxy.proxy.way import Tails, Ways
+    from oidproxy.rewrite.stencil import RequestStencil
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 EMPTY_LINE = b"\r\n"
@@ -40,10 +45,9 @@ class Connection(asyncio.Protocol):
         "_closing_since",
         "_exchange",
         "_held",
-        "_host",
         "_loop",
+        "_passing",
         "_paused",
-        "_port",
         "_reader",
         "_scanned",
         "_stalled_bytes",
@@ -53,18 +57,26 @@ class Connection(asyncio.Protocol):
         "_waiting_since",
         "peer",
         "serving",
+        "spot",
+        "stencils",
+        "tails",
+        "ways",
     )
 
     def __init__(self, serving: Serving, host: str, port: int) -> None:
         self.serving = serving
         self._loop = asyncio.get_running_loop()
-        self._host = host
-        self._port = port
+        self.spot = host, port
         self.peer = ""
+        self.stencils: tuple[RequestStencil, ...] = ()
+        self.ways: Ways = serving.express.ways(self.spot)
+        self.tails: Tails = b"", b""
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._scanned = 0
         self._exchange: Exchange | None = None
+        self._passing: Passing | None = None
+        """What is under way instead, on the express lane."""
         self._reader: BodyReader | None = None
         self._held = False
         self._paused = False
@@ -82,21 +94,33 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=limits.buffer)
         peer = transport.get_extra_info("peername")
         self.peer = peer[0] if peer else ""
+        self.tails = self.serving.express.tails(self.peer)
         if not self.serving.admit(self):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the client: a body goes on to its exchange, heads wait for their turn."""
         self._touched = self._loop.time()
+        if (
+            self._exchange is None
+            and self._passing is None
+            and not self._buffer
+            and self._closing_since is None
+            and self._stalled_since is None
+            and self.stencils
+        ):
+            self._passing = self.serving.express.take(self, data)
+            if self._passing is not None:
+                return
         if self._closing_since is not None:
             return
         if self._reader is not None and self._exchange is not None:
             self._feed(data)
             return
         if not self._buffer or self._buffer == EMPTY_LINE:
-            self._waiting_since = self._touched
+            self._waiting_since = self._touched = self._loop.time()
         self._buffer += data
-        if self._exchange is None:
+        if not self._under_way:
             self._next()
         self._regulate()
 
@@ -108,8 +132,8 @@ class Connection(asyncio.Protocol):
         """The client is gone: whatever is under way for it stops."""
         self.serving.dismiss(self)
         self._transport = None
-        exchange, self._exchange = self._exchange, None
-        self._reader = None
+        exchange = self._whole_exchange
+        self._exchange = self._reader = None
         if exchange is not None:
             exchange.lost()
 
@@ -117,8 +141,9 @@ class Connection(asyncio.Protocol):
         """The client reads slower than the cloud sends."""
         self._stalled_since = self._loop.time()
         self._stalled_bytes = self._unsent()
-        if self._exchange is not None:
-            self._exchange.pause()
+        exchange = self._whole_exchange
+        if exchange is not None:
+            exchange.pause()
 
     def resume_writing(self) -> None:
         """The client caught up."""
@@ -134,7 +159,7 @@ class Connection(asyncio.Protocol):
     @property
     def address(self) -> str:
         """Where the client connected to."""
-        return f"{self._host}:{self._port}"
+        return f"{self.spot[0]}:{self.spot[1]}"
 
     @property
     def connected(self) -> bool:
@@ -184,6 +209,22 @@ class Connection(asyncio.Protocol):
             self._loop.call_soon(self._next)
         self._regulate()
 
+    def passed(self, answer: bytes) -> None:
+        """The answer of a request on the express lane, whole: send it, and on to the next."""
+        self._passing = None
+        if self._transport is not None:
+            self._transport.write(answer)
+        self._waiting_since = self._touched = self._loop.time()
+        if self._buffer:
+            self._loop.call_soon(self._next)
+            self._regulate()
+
+    def unfold(self, folded: Folded) -> None:
+        """The request leaves the express lane: go on with an exchange of it."""
+        self._passing = None
+        self._exchange = unfolded(folded, self, self.serving)
+        folded.upstream.reread(folded.got)
+
     def close(self, *, sending: bool = False) -> None:
         """Close, after the client had the chance to read what was sent; it may still be `sending` itself."""
         transport = self._transport
@@ -213,10 +254,10 @@ class Connection(asyncio.Protocol):
             self.abort()
         elif self._stalled_since is not None and now - self._stalled_since > limits.between_bytes:
             self._check_stall(now)
-        elif self._exchange is None:
+        elif not self._under_way:
             if self._stalled_since is None:
                 self._sweep_idle(now, limits)
-        elif self._reader is not None and not self._paused:
+        elif self._exchange is not None and self._reader is not None and not self._paused:
             self._sweep_body(now, limits, self._exchange)
 
     def drain(self) -> None:
@@ -226,10 +267,22 @@ class Connection(asyncio.Protocol):
         its next request may be on its way.
         """
         idle_for = self._loop.time() - self._waiting_since
-        if self._exchange is None and not self._buffer and idle_for >= self._limits.drain_grace:
+        if not self._under_way and not self._buffer and idle_for >= self._limits.drain_grace:
             self.close()
 
     # Inside.
+
+    @property
+    def _under_way(self) -> bool:
+        """Whether a request is."""
+        return self._exchange is not None or self._passing is not None
+
+    @property
+    def _whole_exchange(self) -> Exchange | None:
+        """The exchange under way; made now of a request on the express lane."""
+        if self._passing is not None:
+            self._passing.unfold()
+        return self._exchange
 
     @property
     def _limits(self) -> Limits:
@@ -237,7 +290,7 @@ class Connection(asyncio.Protocol):
 
     def _next(self) -> None:
         """Begin the next request whose head is complete."""
-        if self._exchange is not None or not self._buffer or not self.connected:
+        if self._under_way or not self._buffer or not self.connected:
             return
         if self._stalled_since is not None:
             # Answers that nobody reads would gather here without bound.
@@ -262,12 +315,12 @@ class Connection(asyncio.Protocol):
         self._begin(head)
 
     def _begin(self, head: RequestHead) -> None:
-        place = self.serving.place(self._host, self._port)
+        place = self.serving.place(*self.spot)
         if place is None:
             self._refuse(Draining("This address is not served any longer."))
             return
         listener, service_type = place
-        arrival = Arrival(listener, self._port, self.peer, service_type)
+        arrival = Arrival(listener, self.spot[1], self.peer, service_type)
         self._exchange = exchange = Exchange(self, self.serving, head, arrival, carry_out)
         reader = body_reader(head.framing, self._limits)
         self._reader = None if reader.done else reader
@@ -318,7 +371,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        waiting = self._exchange is not None or self._stalled_since is not None
+        waiting = self._under_way or self._stalled_since is not None
         full = waiting and len(self._buffer) > self._limits.buffer
         # A body that is complete is held no more, or nobody would see that its client left.
         held = self._held and self._reader is not None

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("oidproxy.proxy")
 
+_OK = 200
+
 BULK_SERVICES = frozenset({"image", "object-store"})
 """Uploads to these may be as slow as their clients; anywhere else a slow post holds a connection idly."""
 
@@ -48,6 +50,7 @@ class Exchange:
 
     __slots__ = (
         "_act",
+        "_answer_head",
         "_call",
         "_chunked",
         "_collected",
@@ -59,6 +62,7 @@ class Exchange:
         "_paused",
         "_reading_for",
         "_ready_early",
+        "_request",
         "_scanner",
         "_swept",
         "_task",
@@ -83,8 +87,13 @@ class Exchange:
         head: RequestHead | None,
         arrival: Arrival | None,
         act: Act,
+        *,
+        snapshot: Snapshot | None = None,
     ) -> None:
-        """`act` carries out what is decided; `head` and `arrival` are None for a head that cannot be read."""
+        """`act` carries out what is decided; `head` and `arrival` are None for a head that cannot be read.
+
+        `snapshot` is the current one where none is given.
+        """
         self._act = act
         self.connection = connection
         self.serving = serving
@@ -93,7 +102,7 @@ class Exchange:
         """The request's head; there is one but where it could not be read."""
         self.arrival = cast("Arrival", arrival)
         """Where it came in; known whenever the head is."""
-        self.snapshot: Snapshot = serving.snapshot
+        self.snapshot: Snapshot = snapshot or serving.snapshot
         self.account = Account(connection, serving, head)
         self.route: Route | None = None
         self.sent: tuple[Forward, Outgoing] | None = None
@@ -102,6 +111,8 @@ class Exchange:
         """Ids of the cloud's that the client knows by other names."""
         self.answered = False
         """The head of the answer went out."""
+        self._request: Request | None = None
+        self._answer_head: ResponseHead | None = None
         self._call: Call | None = None
         self._task: asyncio.Task[None] | None = None
         self._collected: bytearray | None = None
@@ -215,6 +226,7 @@ class Exchange:
             self._whole_body = body
         if self.connection.body_unread:
             self.connection.hold()
+        self._request = request
         call = self.serving.upstreams.start(request, self)
         if self._over:
             return
@@ -223,6 +235,13 @@ class Exchange:
             call.pause()
         if self._ready_early:
             self.ready()
+
+    def take_up(self, call: Call, forward: Forward, outgoing: Outgoing) -> None:
+        """Go on where `send` ends, for a request that was sent before there was an exchange."""
+        self._call = call
+        self.sent = forward, outgoing
+        self.route = forward.route
+        self.account.goes(forward.route, None)
 
     def refuse(self, error: OidproxyError) -> None:
         """Answer with an error of our own."""
@@ -348,6 +367,7 @@ class Exchange:
         )
 
     def _answer(self, head: ResponseHead) -> None:
+        self._answer_head = head
         request, route = self.request, cast("Route", self.route)
         links = self.serving.links(self.snapshot, route.endpoint, route.facade)
         rewritten = rewrite_answer(
@@ -373,6 +393,9 @@ class Exchange:
             self._gathered.append(LAST)
         self._call = None
         self.connection.write(b"".join(self._gathered))
+        request, head = self._request, self._answer_head
+        if request is not None and head is not None and head.status == _OK:
+            self.serving.express.learn(self, request, head, self.account.request_id)
         self._finish()
 
     def _write_body(self, data: bytes) -> None:

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from oidproxy.clouds.registry import Endpoint, Listener, Registry
+from oidproxy.proxy.express import Express
 from oidproxy.proxy.pooled import samples
 from oidproxy.rewrite.links import Links
 from oidproxy.rewrite.versions import Learned
@@ -73,6 +74,9 @@ class Serving:
         self._requests = itertools.count(1)
         self._request_prefix = _request_prefix()
         self._learned = Learned()
+        self.links_serial = 0
+        """Grows when link maps that were asked for may be others by now."""
+        self.express = Express(self)
         self._links: OrderedDict[tuple[int, str, Facade], Links] = OrderedDict()
         self._trusted: OrderedDict[str, bool] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -83,7 +87,8 @@ class Serving:
         self.snapshot = snapshot
         self._places = _places(snapshot.registry)
         self._learned = Learned()
-        self._links.clear()
+        self._forget_links()
+        self.express.forget()
         self._trusted.clear()
         self.identity.swap(snapshot)
         self.upstreams.swap(snapshot.registry)
@@ -127,7 +132,11 @@ class Serving:
         learned = self._learned.and_also(endpoint.cloud, endpoint.service_type, bases)
         if learned is not self._learned:
             self._learned = learned
-            self._links.clear()
+            self._forget_links()
+
+    def _forget_links(self) -> None:
+        self._links.clear()
+        self.links_serial += 1
 
     def trusts(self, peer: str) -> bool:
         """Whether this peer is one of `trusted_proxies`, whose X-Forwarded-For is carried on."""
@@ -154,11 +163,13 @@ class Serving:
 
     def _remembered(self) -> Samples:
         """How often each memory had what a request asked it for, and how often not."""
-        memory = self.snapshot.memory
+        memory, express = self.snapshot.memory, self.express
+        hits, misses = envelopes_read()
+        # On the express lane one memory stands for all three.
         counts = {
-            "scope": (memory.scopes.found, memory.scopes.missed),
-            "route": (memory.routes.found, memory.routes.missed),
-            "envelope": envelopes_read(),
+            "scope": (memory.scopes.found + express.scoped, memory.scopes.missed),
+            "route": (memory.routes.found + express.taken, memory.routes.missed),
+            "envelope": (hits + express.taken, misses),
         }
         return {
             "oidproxy_cache_hits_total": {(("cache", name),): hits for name, (hits, _) in counts.items()},

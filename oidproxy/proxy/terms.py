@@ -1,8 +1,23 @@
-"""The terms between an exchange and its connection, and between connections and their worker."""
+"""The terms between an exchange and its connection, the express lane, and connections and their worker."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from oidproxy.proxy.way import LinkMaps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from oidproxy.http.head import RequestHead
+    from oidproxy.identity.service import Identity, Outgoing
+    from oidproxy.proxy.way import Tails, Way, Ways
+    from oidproxy.rewrite.stencil import RequestStencil
+    from oidproxy.routing.decision import Arrival, Forward, Snapshot
+    from oidproxy.telemetry.access import AccessLog
+    from oidproxy.telemetry.counters import Counters
+    from oidproxy.upstream.connection import Connection
+    from oidproxy.upstream.pools import Upstreams
 
 
 class Client(Protocol):
@@ -10,6 +25,12 @@ class Client(Protocol):
 
     peer: str
     """The client's address, without port."""
+
+    spot: tuple[str, int]
+    """Where the client connected to."""
+
+    stencils: tuple[RequestStencil, ...]
+    """The kinds of heads that it sent last."""
 
     @property
     def address(self) -> str:
@@ -43,6 +64,74 @@ class Client(Protocol):
 
     def abort(self) -> None:
         """Close at once, so that the client can tell that its answer is cut short."""
+        ...
+
+
+class Shared(LinkMaps, Protocol):
+    """What the express lane needs of its worker."""
+
+    snapshot: Snapshot
+    identity: Identity
+    upstreams: Upstreams
+    access: AccessLog
+    counters: Counters
+    pseudonym: str
+    draining: bool
+
+    clock: Callable[[], float]
+    """Gives seconds since the epoch."""
+
+    def request_id(self) -> str:
+        """A new id of a request."""
+        ...
+
+
+class Done(Protocol):
+    """A request that took the whole way, as much of it as the express lane learns from."""
+
+    connection: Client
+    request: RequestHead
+    arrival: Arrival
+    snapshot: Snapshot
+    sent: tuple[Forward, Outgoing] | None
+
+
+class Folded(Protocol):
+    """A request on the express lane, as much of it as the exchange needs that it may become."""
+
+    began: float
+    """By `time.perf_counter`; likewise, in nanoseconds since the epoch, `epoch`."""
+    epoch: int
+    data: bytes
+    """The request's head as it came."""
+    sent: bytes
+    """… and as it went out."""
+    token: bytes
+    """What went out as the user's token."""
+    request_id: bytes
+    way: Way
+    upstream: Connection
+    got: bytes
+    """What came of the answer."""
+
+
+class Rider(Client, Protocol):
+    """What the express lane needs of a client's connection."""
+
+    @property
+    def serving(self) -> Shared:
+        """Its worker."""
+        ...
+
+    ways: Ways
+    tails: Tails
+
+    def passed(self, answer: bytes) -> None:
+        """The answer of the request on the lane, whole: send it, and on to the next."""
+        ...
+
+    def unfold(self, folded: Folded) -> None:
+        """The request leaves the lane: go on with an exchange of it."""
         ...
 
 

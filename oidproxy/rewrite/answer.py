@@ -31,11 +31,12 @@ if TYPE_CHECKING:
 # proxy.
 _DROPPED = HOP_BY_HOP | {b"alt-svc", b"content-length"}
 _COOKIES = frozenset({b"set-cookie"})
-# What a rewritten body no longer has (RFC 9530 section 2).
-_OF_THE_BYTES = frozenset({b"accept-ranges", b"content-digest", b"content-md5", b"digest", b"repr-digest"})
+OF_THE_BYTES = frozenset({b"accept-ranges", b"content-digest", b"content-md5", b"digest", b"repr-digest"})
+"""What a rewritten body no longer has (RFC 9530 section 2)."""
 _NONE: frozenset[bytes] = frozenset()
 
-_URLS = frozenset({b"content-location", b"link", b"location", b"x-storage-url"})
+URLS = frozenset({b"content-location", b"link", b"location", b"x-storage-url"})
+"""Fields whose values are links."""
 _CHARSET = re.compile(rb"charset(?!\s*=\s*\"?(?:utf-?8|us-ascii|iso-8859-1)\"?\s*(?:;|\Z))", re.IGNORECASE)
 _PARTIAL = 206
 _NOT_MODIFIED = 304
@@ -106,17 +107,17 @@ def answer(
     if links is not None and abroad:
         links = GuardedLinks(links, route.endpoint)
     rules = _rules_abroad(head, route) if abroad and links else _rules(head, route, links)
-    if ids and _is_json(head) and head.status != _PARTIAL and not (rules and rules.version_document):
+    if ids and is_json(head) and head.status != _PARTIAL and not (rules and rules.version_document):
         rules = rules_of(tuple(dict.fromkeys((*(rules.paths if rules else ()), *ids.paths))))
     bodiless = _is_bodiless(head.framing)
-    if rules is not None and not bodiless and _encoded(head):
+    if rules is not None and not bodiless and is_encoded(head):
         raise BadAnswer(
             f"{route.cloud} compressed an answer that was asked for as it is.", cloud=route.cloud, sent=True
         )
     fields = _fields(head, _also_dropped(head, route, rewritten=rules is not None))
     if rules is None and b"content-length" in head.index and _speaks_of_length(head, method):
         fields.append((b"Content-Length", head.index[b"content-length"]))
-    if links is not None and not head.index.keys().isdisjoint(_URLS):
+    if links is not None and not head.index.keys().isdisjoint(URLS):
         fields = [_with_links(field, route, links) for field in fields]
         if ids:
             fields = [_with_ids(field, ids) for field in fields]
@@ -140,13 +141,14 @@ def _fields(head: ResponseHead, also: frozenset[bytes]) -> list[Field]:
         # It depends on names alone, which all heads of this shape have in common.
         names = enumerate(name for name, _ in head.fields)
         places = head.memo[also] = [
-            place for place, name in names if _passes(name) and name.lower() not in also
+            place for place, name in names if passes(name) and name.lower() not in also
         ]
     return list(map(head.fields.__getitem__, places))
 
 
 @lru_cache(maxsize=1024)
-def _passes(name: bytes) -> bool:
+def passes(name: bytes) -> bool:
+    """Whether a field of an answer is passed on, as far as its name tells."""
     lower = name.lower()
     return lower not in _DROPPED and not lower.startswith(SCOPE_PREFIXES)
 
@@ -157,7 +159,7 @@ def _speaks_of_length(head: ResponseHead, method: str) -> bool:
 
 
 def _also_dropped(head: ResponseHead, route: Route, *, rewritten: bool) -> frozenset[bytes]:
-    also = _OF_THE_BYTES if rewritten else _NONE
+    also = OF_THE_BYTES if rewritten else _NONE
     if b"set-cookie" in head.index and not keeps_cookies(route):
         also |= _COOKIES
     named = named_by_connection(head)
@@ -168,14 +170,15 @@ def _rules(head: ResponseHead, route: Route, links: Links | None) -> RuleSet | N
     """Where the links are in this answer's body, if it is one to rewrite."""
     if not links or head.status == _PARTIAL:
         return None
-    return keys_for(route.service_type, route.rest) if _is_json(head) else None
+    return keys_for(route.service_type, route.rest) if is_json(head) else None
 
 
 def _is_bodiless(framing: Framing) -> bool:
     return isinstance(framing, NoBody) or (isinstance(framing, Length) and framing.size == 0)
 
 
-def _is_json(head: ResponseHead) -> bool:
+def is_json(head: ResponseHead) -> bool:
+    """Whether an answer says that it is JSON."""
     content_type = head.index.get(b"content-type", b"").partition(b";")[0].strip().lower()
     return content_type.startswith(b"application/") and content_type.endswith((b"json", b"json-home"))
 
@@ -187,14 +190,20 @@ def _rules_abroad(head: ResponseHead, route: Route) -> RuleSet | None:
         BadAnswer: it is JSON in characters that would hide its links.
     """
     rules = keys_for(route.service_type, route.rest, abroad=True)
-    if rules is not None and _CHARSET.search(head.index.get(b"content-type", b"")):
+    if rules is not None and hides_links(head):
         raise BadAnswer(
             f"{route.cloud} sent an answer in an unusual character set.", cloud=route.cloud, sent=True
         )
     return rules
 
 
-def _encoded(head: ResponseHead) -> bool:
+def hides_links(head: ResponseHead) -> bool:
+    """Whether an answer is in characters in which no link would be seen."""
+    return _CHARSET.search(head.index.get(b"content-type", b"")) is not None
+
+
+def is_encoded(head: ResponseHead) -> bool:
+    """Whether an answer's body is compressed, so that nothing in it can be found."""
     return head.index.get(b"content-encoding", b"identity").strip().lower() not in {b"", b"identity"}
 
 
@@ -215,7 +224,7 @@ def _client_framing(framing: Framing, scanner: Scanner | None, client_minor: int
 
 def _with_ids(field: Field, ids: Ids) -> Field:
     name, value = field
-    return (name, Replacing(ids).in_url(value)) if name.lower() in _URLS else field
+    return (name, Replacing(ids).in_url(value)) if name.lower() in URLS else field
 
 
 def _with_links(field: Field, route: Route, links: Links) -> Field:

@@ -23,6 +23,8 @@ class Bases:
     """Base without a slash at its end -> official type, longest first."""
     begins: re.Pattern[bytes] = field(repr=False, compare=False)
     """Matches the base that a URL begins with."""
+    inside: re.Pattern[bytes] = field(repr=False, compare=False)
+    """Finds every base that a string of a JSON document begins with, as long as nothing in it is escaped."""
     longest: int
     """Length of the longest base in bytes."""
 
@@ -47,10 +49,11 @@ class Bases:
         # and a base ends where a path, a query, a fragment or the URL ends: :8774 is not the beginning of
         # :87745.
         ordered = sorted(services, key=lambda base: (-len(base), base))
-        pattern = rb"(?:%b)(?=[/?#]|\Z)" % b"|".join(map(re.escape, ordered))
+        bases = b"|".join(map(re.escape, ordered))
         return cls(
             services={base: services[base] for base in ordered},
-            begins=re.compile(pattern) if ordered else _NEVER,
+            begins=re.compile(rb"(?:%b)(?=[/?#]|\Z)" % bases) if ordered else _NEVER,
+            inside=re.compile(rb'"(%b)(?=[/?#"])' % bases) if ordered else _NEVER,
             longest=len(ordered[0]) if ordered else 0,
         )
 

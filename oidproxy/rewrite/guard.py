@@ -41,6 +41,8 @@ class GuardedLinks(Links):
 
     __slots__ = ("_endpoint", "_home", "_quoted_home")
 
+    guarded = True
+
     def __init__(self, links: Links, endpoint: Endpoint) -> None:
         self._share(links)
         self._endpoint = endpoint
@@ -75,6 +77,10 @@ class GuardedLinks(Links):
         """Never: a link that leads elsewhere may begin with anything."""
         return False
 
+    def leads_away(self, url: bytes) -> bool:
+        """Whether a URL that is not this cloud's would lead past the proxy."""
+        return _END in url or self._cut(url + _END) is not None
+
     def match(self, buffer: bytes, start: int) -> tuple[int, bytes] | None:
         """As `Links.match`, for a string that is a link."""
         known = super().match(buffer, start)
@@ -105,6 +111,11 @@ class GuardedLinks(Links):
         return end if same else origin.end()
 
 
+def is_unreadable(document: bytes) -> bool:
+    """Whether a document that begins so may be taken for UTF-16 or UTF-32."""
+    return b"\0" in document[:_GUESSED_FROM] or document.startswith(_MARKS)
+
+
 class GuardedScanner(Scanner):
     """Passes a document through another scanner, and nothing of it that is in UTF-16 or UTF-32.
 
@@ -124,7 +135,7 @@ class GuardedScanner(Scanner):
         """Take the next piece and return what can be passed on now."""
         if len(self._begin) < _GUESSED_FROM:
             self._begin += data[: _GUESSED_FROM - len(self._begin)]
-            self._unreadable = b"\0" in self._begin or self._begin.startswith(_MARKS)
+            self._unreadable = is_unreadable(self._begin)
         return b"" if self._unreadable else self._inner.feed(data)
 
     def finish(self) -> bytes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from oidproxy.rewrite.bases import Bases
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from oidproxy.clouds.registry import Endpoint, Registry
     from oidproxy.routing.decision import Facade
@@ -29,7 +29,7 @@ _HALF_ESCAPE = re.compile(rb"(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z")
 class Links:
     """Never changed once made. `bases` are those of one cloud; `facade` is how the client sees the proxy."""
 
-    __slots__ = ("_changes", "_facade", "_firsts", "_quoted", "_targets", "bases")
+    __slots__ = ("_begins", "_changes", "_facade", "_firsts", "_quoted", "_targets", "bases")
 
     def __init__(self, bases: Bases, facade: Facade) -> None:
         self.bases = bases
@@ -38,6 +38,7 @@ class Links:
         quoted = {service: _quoted(url) for service, url in urls.items()}
         self._targets = {base: urls[service] for base, service in bases.services.items()}
         self._quoted = {base: quoted[service] for base, service in bases.services.items()}
+        self._begins = {base: b'"' + url for base, url in self._quoted.items()}
         self._firsts = _firsts(bases)
         self._changes = any(base != target for base, target in self._targets.items())
 
@@ -66,7 +67,7 @@ class Links:
         self.bases = other.bases
         self._facade = other._facade
         self._targets, self._quoted = other._targets, other._quoted
-        self._firsts = other._firsts
+        self._begins, self._firsts = other._begins, other._firsts
         self._changes = other._changes
 
     def rewrite(self, url: bytes) -> bytes:
@@ -89,6 +90,17 @@ class Links:
     def link_field(self, value: bytes) -> bytes:
         """The value of a Link field: `<URL>; rel="next", <URL>; …` (RFC 8288)."""
         return _LINK.sub(lambda found: b"<" + self.rewrite(found[1]) + b">", value)
+
+    guarded = False
+    """Whether links that are not this cloud's are replaced, too."""
+
+    def leads_away(self, url: bytes) -> bool:  # noqa: ARG002 - see GuardedLinks
+        """Whether a URL that is not this cloud's has to be replaced."""
+        return False
+
+    def quoted(self, bases: Sequence[bytes]) -> list[bytes]:
+        """What strings of JSON begin with instead of these bases, with the quote before it."""
+        return list(map(self._begins.__getitem__, bases))
 
     # For the scanner, on strings of a JSON document.
 

@@ -49,14 +49,16 @@ others name another method than the one that was judged."""
 _DROPPED = HOP_BY_HOP | KEYSTONE_FIELDS | _REWRITTEN | _DANGEROUS
 _DROPPED_PREFIXES = (*SCOPE_PREFIXES, *FORWARDED_PREFIXES)
 
-# An answer to be rewritten must come whole and not encoded; a server may always ignore Range (RFC 9110
-# section 14.2).
-_FOR_REWRITING = frozenset({b"accept-encoding", b"if-range", b"range"})
+FOR_REWRITING = frozenset({b"accept-encoding", b"if-range", b"range"})
+"""Left out where the answer is to be rewritten, so that it comes whole and not encoded; a server may always
+ignore Range (RFC 9110 section 14.2)."""
+
 _AUTHORIZATION = frozenset({b"authorization"})
 _COOKIE = frozenset({b"cookie"})
 _MAX_FORWARDS = frozenset({b"max-forwards"})
 _NONE: frozenset[bytes] = frozenset()
-_PLAIN_CONNECTION = frozenset({b"keep-alive", b"close", b"Keep-Alive", b"Close"})
+PLAIN_CONNECTION = frozenset({b"keep-alive", b"close", b"Keep-Alive", b"Close"})
+"""Values of Connection that name no field."""
 
 _BLANK = ord(" ")
 _REQUEST_ID = re.compile(rb"req-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z")
@@ -134,13 +136,14 @@ def _fields(head: RequestHead, also: frozenset[bytes]) -> Iterable[bytes]:
         # It depends on names alone, which all heads of this shape have in common.
         names = enumerate(name for name, _ in head.fields)
         places = head.memo[also] = [
-            place for place, name in names if _passes(name) and name.lower() not in also
+            place for place, name in names if passes(name) and name.lower() not in also
         ]
     return map(b": ".join, map(head.fields.__getitem__, places))
 
 
 @lru_cache(maxsize=1024)
-def _passes(name: bytes) -> bool:
+def passes(name: bytes) -> bool:
+    """Whether a field of a client's is passed on, as far as its name tells."""
     # Remembered by the name as written: clients send the same few dozen.
     lower = name.lower()
     return lower not in _DROPPED and not lower.startswith(_DROPPED_PREFIXES)
@@ -149,7 +152,7 @@ def _passes(name: bytes) -> bool:
 def _also_dropped(head: RequestHead, route: Route, *, identity_encoding: bool) -> frozenset[bytes]:
     """What this request loses besides what every request loses."""
     index = head.index
-    also = _FOR_REWRITING if identity_encoding else _NONE
+    also = FOR_REWRITING if identity_encoding else _NONE
     if b"authorization" in index and route.home != route.cloud:
         # A Keystone token as an OAuth 2.0 bearer token (keystonemiddleware's oauth2_token filter) would reach
         # a cloud that may not hold it, and in no form that could be closed.
@@ -165,7 +168,7 @@ def _also_dropped(head: RequestHead, route: Route, *, identity_encoding: bool) -
 def named_by_connection(head: RequestHead | ResponseHead) -> frozenset[bytes]:
     """What Connection names (rule C1); nearly always it is there once and says keep-alive."""
     connection = head.index.get(b"connection")
-    if connection is None or (connection in _PLAIN_CONNECTION and len(head.index) == len(head.fields)):
+    if connection is None or (connection in PLAIN_CONNECTION and len(head.index) == len(head.fields)):
         return _NONE
     return connection_named(head.fields)
 

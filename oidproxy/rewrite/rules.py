@@ -49,6 +49,9 @@ USER_DATA = frozenset(
 )
 """Keys whose values are what a user stored."""
 
+KEY_AT_MOST = 1024
+"""Longer keys are nobody's: what they hold is left alone."""
+
 _Path = tuple[str, ...]
 _State = frozenset[tuple[int, int]]
 
@@ -76,7 +79,7 @@ GROUP = _group(STRING + rb"|" + _group(STRING + rb"|" + _group(STRING)))
 class Node:
     """A place in the document. Never changed once its rule set is built."""
 
-    __slots__ = ("children", "ends", "link", "live", "next_member", "other")
+    __slots__ = ("children", "ends", "known", "link", "live", "next_member", "other")
 
     def __init__(self, *, link: bool, live: bool) -> None:
         self.link = link
@@ -88,6 +91,8 @@ class Node:
         self.other: Node | None = None
         self.next_member: re.Pattern[bytes] = re.compile(rb"(?!)")
         """In an object: skips members without links; takes a name and its value's first byte, or the end."""
+        self.known: dict[str, Node] = {}
+        """What `named` said; most names come again and again."""
 
     def child(self, name: bytes) -> Node:
         """What a member of this name leads to."""
@@ -99,6 +104,17 @@ class Node:
                 return node
         return self.other or DEAD
 
+    def named(self, name: str) -> Node:
+        """The same for a name that was read, if it is no longer than `KEY_AT_MOST`."""
+        encoded = name.encode("utf-8", "surrogatepass")
+        found = self.child(encoded) if len(encoded) <= KEY_AT_MOST else DEAD
+        if len(self.known) < _NAMES_KEPT:
+            self.known[name] = found
+        return found
+
+
+_NAMES_KEPT = 256
+"""Names that a node remembers; clouds choose them."""
 
 DEAD = Node(link=False, live=False)
 """Nothing here and nothing below is a link."""

@@ -20,10 +20,7 @@ import re
 from collections.abc import Callable
 from typing import Protocol
 
-from oidproxy.rewrite.rules import DEAD, FILLER, GROUP, STRING, TEXT, Node, RuleSet
-
-KEY_AT_MOST = 1024
-"""Longer keys are nobody's: what they hold is left alone."""
+from oidproxy.rewrite.rules import DEAD, FILLER, GROUP, KEY_AT_MOST, STRING, TEXT, Node, RuleSet
 
 DEPTH_AT_MOST = 64
 """Below this depth nothing is looked at, so that a hostile document cannot make the scanner's state grow."""

@@ -142,6 +142,14 @@ def keys_for(service_type: str, rest: bytes, *, abroad: bool = False) -> RuleSet
     return _rules(service_type, rest)
 
 
+def varies(service_type: str, *, abroad: bool = False) -> bool:
+    """Whether `keys_for` looks at the path, of two segments at least and without escapes, of this service."""
+    if service_type in (_OBJECTS if abroad else _UNTOUCHED):
+        return False
+    row = _GUARDED.get(service_type, _ANY) if abroad else TABLE.get(service_type)
+    return row is not None and (row.never is not None or row.only is not None)
+
+
 def _rules(service_type: str, rest: bytes) -> RuleSet | None:
     if service_type == "identity" and rest.rstrip(b"/") == b"/v3/auth/catalog":
         return CATALOG

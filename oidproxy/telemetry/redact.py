@@ -80,6 +80,17 @@ def target(text: str) -> str:
     return _path(path) + mark + _query(query) if mark else _path(path)
 
 
+def is_plain_path(path: bytes) -> bool:
+    """Whether `target` surely shows this path as it is. It has no `%` and no `~`, as every closed token has.
+
+    It may say no to a path that is shown as it is. Tokens of other forms have capitals, or are long.
+    """
+    return len(path) < _LONG and path.islower() and _TOKEN_WORD not in path and _AT not in path
+
+
+_TOKEN_WORD, _AT = b"token", b"@"
+
+
 def text(message: str) -> str:
     """Words for people, with tokens and `password=…` in them."""
     if not (":" in message or "=" in message or "gAAAA" in message or "oid1~" in message or "eyJ" in message):

@@ -80,6 +80,19 @@ class Call(Protocol):
         """The asker is gone: the connection is closed and not used again; the receiver hears nothing more."""
 
 
+class Express(Protocol):
+    """Who has a connection for one request without a body, and for its whole answer: no call is made of it.
+
+    As soon as anything but the usual happens, `unfold` makes the call that there would have been.
+    """
+
+    def came(self, data: bytes) -> None:
+        """Bytes of the answer, heads and all."""
+
+    def unfold(self) -> object:
+        """Go on as a call: `Pool.take_up` is called before this returns."""
+
+
 @dataclass(frozen=True, slots=True)
 class Whole:
     """A small answer, read whole."""

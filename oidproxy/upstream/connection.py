@@ -21,6 +21,7 @@ from oidproxy.http.parse import find_head_end, response_head
 if TYPE_CHECKING:
     from oidproxy.clouds.limits import Limits
     from oidproxy.http.head import ResponseHead
+    from oidproxy.upstream.call import Express
     from oidproxy.upstream.exchange import Exchange
 
 READ_SIZE = 64 * 1024
@@ -61,6 +62,7 @@ class Connection(asyncio.BufferedProtocol):
         "_view",
         "address",
         "exchange",
+        "express",
         "idle_since",
         "unanswered",
         "used",
@@ -83,6 +85,8 @@ class Connection(asyncio.BufferedProtocol):
         self._delayed: list[bytes] = []
         self.address = address
         self.exchange: Exchange | None = None
+        self.express: Express | None = None
+        """Whose request is on it, while no exchange was made of it."""
         self.idle_since = 0.0
         self.used = 0
         """How many requests were begun on it."""
@@ -101,6 +105,33 @@ class Connection(asyncio.BufferedProtocol):
         self._touched = True
         cast("asyncio.Transport", self._transport).write(exchange.request.head)
 
+    def carry(self, express: Express, head: bytes) -> None:
+        """Send a request without a body, of which no exchange is made."""
+        self.express = express
+        self.used += 1
+        self.unanswered = True
+        self._body_begun = False
+        self._touched = True
+        cast("asyncio.Transport", self._transport).write(head)
+
+    def take_up(self, exchange: Exchange) -> None:
+        """Go on with an exchange, whose request was sent before."""
+        self.express = None
+        self.exchange = exchange
+
+    def reread(self, data: bytes) -> None:
+        """Take bytes that came before as if they came now."""
+        exchange = self.exchange
+        if exchange is not None and data:
+            self._read(exchange, data)
+
+    @property
+    def whole_exchange(self) -> Exchange | None:
+        """The exchange under way; made now if there is none yet."""
+        if self.express is not None:
+            self.express.unfold()
+        return self.exchange
+
     @property
     def open(self) -> bool:
         """Whether it can be written to."""
@@ -112,13 +143,20 @@ class Connection(asyncio.BufferedProtocol):
 
     def abort(self) -> None:
         """Close at once; whoever uses it is not told."""
-        self.exchange = None
+        self.exchange = self.express = None
         if self._transport is not None:
             self._transport.abort()
 
     def sweep(self, now: float, limits: Limits) -> None:
         """Look after the times."""
-        exchange = self.exchange
+        if self.express is not None:
+            if self._touched:
+                self._touched = False
+                self._quiet_since = now
+                return
+            if now - self._quiet_since < limits.first_byte:
+                return
+        exchange = self.whole_exchange
         if exchange is None:
             if now - self.idle_since >= limits.upstream_keep_alive:
                 self.abort()
@@ -176,13 +214,17 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes came."""
-        exchange = self.exchange
-        if exchange is None:
-            self.abort()  # nobody asked
-            return
         data = bytes(self._view[:nbytes])
         self._touched = True
         self.unanswered = False
+        if self.express is not None:
+            self.express.came(data)
+        elif self.exchange is not None:
+            self._read(self.exchange, data)
+        else:
+            self.abort()  # nobody asked
+
+    def _read(self, exchange: Exchange, data: bytes) -> None:
         try:
             if self._reader is None:
                 self._read_head(exchange, data)
@@ -193,14 +235,14 @@ class Connection(asyncio.BufferedProtocol):
 
     def eof_received(self) -> None:
         """The cloud closed: the end of a body that has no other, or of the connection."""
-        exchange, reader = self.exchange, self._reader
+        exchange, reader = self.whole_exchange, self._reader
         if exchange is not None and reader is not None and reader.ends_with_stream():
             self._keep = False
             self._complete(exchange, b"")
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - its text is not for us to show
         """Closed, by whomever."""
-        exchange, self.exchange = self.exchange, None
+        exchange, self.exchange = self.whole_exchange, None
         self._transport = None
         self._delayed.clear()
         self._owner.gone(self)
@@ -211,8 +253,9 @@ class Connection(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         """More is buffered than should be."""
         self.writing_held = True
-        if self.exchange is not None:
-            self.exchange.writing_held()
+        exchange = self.whole_exchange
+        if exchange is not None:
+            exchange.writing_held()
 
     def resume_writing(self) -> None:
         """Little is buffered."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from oidproxy.clouds.limits import Limits
     from oidproxy.clouds.registry import Endpoint
+    from oidproxy.rewrite.stencil import AnswerStencil
     from oidproxy.upstream.call import Receiver, Request
     from oidproxy.upstream.surroundings import Surroundings
     from oidproxy.upstream.tls import Trust
@@ -78,6 +79,7 @@ class Pool:
         "limits",
         "loop",
         "retired",
+        "stencils",
         "totals",
         "trust",
     )
@@ -104,6 +106,8 @@ class Pool:
         """No longer declared: what is under way ends, nothing is kept."""
         self.awake = False
         """Whether it is swept."""
+        self.stencils: tuple[AnswerStencil, ...] = ()
+        """The kinds of heads that it answered with last."""
         self._around = around
         self._named = not is_address(endpoint.origin.host)
         self._places = Places()
@@ -139,6 +143,48 @@ class Pool:
             self._waiting.add(exchange)
         else:
             self._refuse(exchange, self._overloaded("has too many calls waiting"))
+        return exchange
+
+    def express(self) -> Connection | None:
+        """A kept connection for a user's request without a body, where nothing has to be looked at first.
+
+        Whoever gets one sends a request (`Connection.carry`), and either brings it back whole
+        (`returned`), or goes on as a call (`take_up`).
+        """
+        places, ejection = self._places, self.ejection
+        if (
+            not self._idle
+            or ejection.failures
+            or ejection.until
+            or places.busy >= places.size
+            or places.users >= places.for_users
+            or not self.awake
+        ):
+            return None
+        connection = self._idle_connection()
+        if connection is None:
+            return None
+        places.busy += 1
+        places.users += 1
+        totals = self.totals
+        totals.calls += 1
+        totals.reused += 1
+        return connection
+
+    def returned(self, connection: Connection) -> None:
+        """The answer was read whole, and the connection may be used again."""
+        connection.express = None
+        self._keep(connection)
+        self._places.give_back(from_service=False)
+        if self._waiting:
+            self._admit_waiting()
+
+    def take_up(self, request: Request, receiver: Receiver, connection: Connection) -> Exchange:
+        """The call of a request that was sent on a connection from `express`."""
+        exchange = Exchange(request, receiver, on_answer=self.answered, on_cancel=self.cancel)
+        exchange.granted = exchange.sent = True
+        exchange.connection = connection
+        connection.take_up(exchange)
         return exchange
 
     def cancel(self, exchange: Exchange) -> None:
@@ -207,7 +253,7 @@ class Pool:
     def close(self) -> list[asyncio.Task[None]]:
         """Cut everything off. The tasks that are still to end."""
         tasks = [exchange.connecting for exchange in self._connecting if exchange.connecting is not None]
-        under_way = [connection.exchange for connection in self._connections if connection.exchange]
+        under_way = [one for connection in tuple(self._connections) if (one := connection.whole_exchange)]
         for exchange in [*self._waiting.everyone(), *self._connecting, *under_way]:
             if exchange.connecting is not None:
                 exchange.connecting.cancel()
@@ -344,8 +390,11 @@ class Pool:
         if exchange.granted:
             exchange.granted = False
             self._places.give_back(from_service=exchange.request.from_service)
-            while (following := self._waiting.next(self._places)) is not None:
-                self._grant(following)
+            self._admit_waiting()
+
+    def _admit_waiting(self) -> None:
+        while (following := self._waiting.next(self._places)) is not None:
+            self._grant(following)
 
     def _refuse(self, exchange: Exchange, error: UpstreamError) -> None:
         self.totals.failed += 1

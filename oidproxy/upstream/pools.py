@@ -61,11 +61,15 @@ class Upstreams:
         The receiver may be told before this returns: `ready` (and `hold`) where a kept connection was free,
         `failure` where the endpoint is ejected or too many calls wait. Everything else comes later.
         """
-        key = key_of(request.endpoint)
+        return self.pool(request.endpoint).start(request, receiver)
+
+    def pool(self, endpoint: Endpoint) -> Pool:
+        """The pool of an endpoint, as long as it is in use."""
+        key = key_of(endpoint)
         pool = self._pools.get(key)
         if pool is None:
-            pool = self._pools[key] = self._new_pool(request.endpoint)
-        return pool.start(request, receiver)
+            pool = self._pools[key] = self._new_pool(endpoint)
+        return pool
 
     async def fetch(self, request: Request, body: bytes = b"", *, limit: int) -> Whole:
         """A call whose whole answer, of at most `limit` body bytes, is awaited.
