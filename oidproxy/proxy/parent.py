@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -47,6 +48,9 @@ STEADY_SECONDS = 60.0
 """A worker that lived this long starts again without back-off."""
 
 ACKNOWLEDGE_SECONDS = 30.0
+
+NICE = 10
+"""What loading aside is nice by."""
 
 MANY_PORTS = 4
 
@@ -143,7 +147,7 @@ class Parent:
         """
         async with self._reloading:
             self._seen = _mark(self._options.config)
-            registry = await asyncio.to_thread(load, self._options.config, previous=self._registry)
+            registry = await asyncio.to_thread(_loaded_aside, self._options.config, self._registry)
             error = await self._serve_all(registry)
             if error:
                 # Some may have taken it.
@@ -256,7 +260,7 @@ class Parent:
     async def _serve_all(self, registry: Registry) -> str:
         """Have the workers that there are serve this; an empty text when all do, else what one said."""
         self._serial += 1
-        order = pack(Reload(registry, self._serial))
+        order = await asyncio.to_thread(pack, Reload(registry, self._serial))
         hands = [hand for hand in self._hands.values() if not hand.gone]
         for hand in hands:
             hand.serial = self._serial
@@ -316,6 +320,19 @@ class Parent:
         for task in late:
             task.cancel()
         await asyncio.gather(*keepers, return_exceptions=True)
+
+
+def _loaded_aside(config: Path, previous: Registry) -> Registry:
+    """Load a configuration while workers serve, who may need the processor: this thread is nice to them.
+
+    Niceness is a thread's own on Linux (setpriority(2), Notes), and the threads that it is left to do nothing
+    else in this process that is urgent.
+
+    Raises:
+        ConfigError: it is not valid.
+    """
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+    return load(config, previous=previous)
 
 
 def _places(registry: Registry) -> str:

@@ -58,6 +58,10 @@ REPORT_SECONDS = 1.0
 CUT_OFF_SECONDS = 1.0
 """Within these the loop has told every connection of its end."""
 
+LET_GO_AFTER = 5.0
+LET_GO_AT_ONCE = 200
+"""Clouds, or rows of the index: a few milliseconds' work."""
+
 _log = logging.getLogger("oidproxy.proxy")
 
 
@@ -95,6 +99,7 @@ class Worker:
             pseudonym=start.pseudonym,
         )
         self._listening = Listening(self._serving)
+        self._letting_go: list[asyncio.Task[None]] = []
 
     async def run(self) -> None:
         """Listen, obey, and drain at the end."""
@@ -112,8 +117,8 @@ class Worker:
             await asyncio.wait([orders])
             await self._drain()
         finally:
-            sweeping.cancel()
-            reporting.cancel()
+            for task in (sweeping, reporting, *self._letting_go):
+                task.cancel()
             self._access.close()
             # It deletes halves of images where they were to be, so it comes before the connections' end.
             await self._serving.staging.close()
@@ -138,9 +143,12 @@ class Worker:
         except ConfigError as error:
             await self._say(Reloaded(serial, str(error)))
             return
+        before = self._serving.snapshot.registry
         self._serving.swap(snapshot)
         self._reopen_log()
         await self._say(Reloaded(serial))
+        self._letting_go.append(asyncio.create_task(_let_go(before)))
+        self._letting_go = [task for task in self._letting_go if not task.done()]
 
     def _reopen_log(self) -> None:
         """A log that was moved away (logrotate) is begun anew."""
@@ -187,6 +195,19 @@ class Worker:
             await self._writer.drain()
         except ConnectionError:
             _log.warning("the parent is gone")
+
+
+async def _let_go(registry: Registry) -> None:
+    """Give back the memory of a registry that is served no longer, in pieces between which requests go on.
+
+    Some requests that began with it may still be under way, so it waits for most of them to end.
+    """
+    pieces: list[object] = [*registry.clouds.values(), *registry.index.values()]
+    del registry
+    await asyncio.sleep(LET_GO_AFTER)
+    while pieces:
+        del pieces[-LET_GO_AT_ONCE:]
+        await asyncio.sleep(0)
 
 
 def _snapshot(registry: Registry, serial: int) -> Snapshot:

@@ -47,8 +47,9 @@ class Contexts:
 
     def keep_only(self, trusts: Iterable[Trust]) -> None:
         """Forget the contexts that nobody needs after a reload."""
-        kept = set(trusts)
         self._warned.clear()
+        # Of ten thousand clouds few or none were called by TLS.
+        kept = set(trusts) if self._contexts else set()
         for trust in [trust for trust in self._contexts if trust not in kept]:
             del self._contexts[trust]
 

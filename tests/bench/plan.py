@@ -30,7 +30,7 @@ class Plan:
     idle: int = 10_000
     registry_rounds: int = 3
     registry_clouds: int = 10_000
-    reload_seconds: float = 8.0
+    reload_seconds: float = 20.0
 
 
 QUICK = Plan(
@@ -43,5 +43,5 @@ QUICK = Plan(
     idle=1_000,
     registry_rounds=1,
     registry_clouds=1_000,
-    reload_seconds=6.0,
+    reload_seconds=8.0,
 )

@@ -125,7 +125,7 @@ def _reload(
     quiet = _open(one, sizes, plan, folder, cores, results.rate).result()
     aside = _open(one, sizes, plan, folder, cores, results.rate)
     path = folder / one.name / "oidproxy.yaml"
-    time.sleep(plan.reload_seconds * 0.3)
+    time.sleep(plan.reload_seconds * 0.2)
     path.write_text(ours.configuration(folder / one.name, one.port, one.clouds) + "\nscope: ''\n")
     os.kill(running.process.pid, signal.SIGHUP)
     during = aside.result()
