@@ -72,6 +72,7 @@ def _forward(exchange: Exchange, forward: Forward) -> None:
     if outgoing is None:
         exchange.wait(_forward_later(exchange, forward))
     else:
+        exchange.repeatable = True
         _send(exchange, forward, outgoing)
 
 

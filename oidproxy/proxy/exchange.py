@@ -73,6 +73,7 @@ class Exchange:
         "connection",
         "head",
         "ids",
+        "repeatable",
         "request",
         "route",
         "sent",
@@ -109,6 +110,8 @@ class Exchange:
         """What was forwarded, and the tokens that went with it."""
         self.ids: Ids = NO_IDS
         """Ids of the cloud's that the client knows by other names."""
+        self.repeatable = False
+        """It was forwarded as it was decided, at once: the express lane may learn from it."""
         self.answered = False
         """The head of the answer went out."""
         self._request: Request | None = None
@@ -394,7 +397,7 @@ class Exchange:
         self._call = None
         self.connection.write(b"".join(self._gathered))
         request, head = self._request, self._answer_head
-        if request is not None and head is not None and head.status == _OK:
+        if self.repeatable and request is not None and head is not None and head.status == _OK:
             self.serving.express.learn(self, request, head, self.account.request_id)
         self._finish()
 
