@@ -12,10 +12,11 @@ now and then exist once, and the lane only has to know when it may not go on.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, TypeVar
 
 from oidproxy.proxy.passing import Passing
-from oidproxy.proxy.way import LINE_AT_MOST, Tails, Way, Ways, may_have_one
+from oidproxy.proxy.way import LINE_AT_MOST, Key, Tails, Way, Ways, may_have_one
 from oidproxy.rewrite.stencil import answer_shape, answer_stencil, request_shape, request_stencil
 from oidproxy.rewrite.stencils import Stencils
 from oidproxy.telemetry import redact
@@ -31,7 +32,7 @@ STENCILS_TRIED = 4
 """Of one connection, or of one pool: those used last."""
 
 WAYS_KEPT = 8192
-"""Of each address of ours. Clients choose them, so they are bounded: to some 12 MiB."""
+"""Clients choose them, so they are bounded: to some 12 MiB."""
 
 TAILS_KEPT = 1024
 
@@ -41,13 +42,24 @@ S = TypeVar("S")
 class Express:
     """One worker's lane."""
 
-    __slots__ = ("_answers", "_longest", "_requests", "_serving", "_tails", "_ways", "scoped", "taken")
+    __slots__ = (
+        "_answers",
+        "_kept",
+        "_longest",
+        "_requests",
+        "_serving",
+        "_tails",
+        "_ways",
+        "scoped",
+        "taken",
+    )
 
     def __init__(self, serving: Shared) -> None:
         self._serving = serving
         self._requests: Stencils[RequestHead, RequestStencil] = Stencils(request_stencil, of_answers=False)
         self._answers: Stencils[ResponseHead, AnswerStencil] = Stencils(answer_stencil, of_answers=True)
         self._ways: dict[tuple[str, int], Ways] = {}
+        self._kept: deque[tuple[Ways, Key]] = deque()
         self._tails: dict[str, Tails] = {}
         self.taken = 0
         """Requests that went this way …"""
@@ -58,6 +70,7 @@ class Express:
 
     def forget(self) -> None:
         """Another registry: nothing that was decided by the one before counts any longer."""
+        self._kept.clear()
         for ways in self._ways.values():
             ways.clear()
         limits = self._serving.snapshot.registry.limits
@@ -154,10 +167,15 @@ class Express:
         if written != request.head or len(way.line) > LINE_AT_MOST:
             return
         scope = b"" if stencil.scope is None else groups[stencil.scope]
-        ways = self.ways(done.connection.spot)
-        while len(ways) >= WAYS_KEPT:
-            del ways[next(iter(ways))]
-        ways[stencil, before, scope, envelope] = way
+        self._keep(self.ways(done.connection.spot), (stencil, before, scope, envelope), way)
+
+    def _keep(self, ways: Ways, key: Key, way: Way) -> None:
+        if key not in ways:
+            self._kept.append((ways, key))
+        ways[key] = way
+        while len(self._kept) > WAYS_KEPT:
+            oldest, key = self._kept.popleft()
+            oldest.pop(key, None)
 
     def _token(self, way: Way, bare: str) -> bytes | None:
         """What goes to the cloud as the user's token; None where that has to be seen to."""

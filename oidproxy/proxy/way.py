@@ -23,8 +23,11 @@ LINE_AT_MOST = 2048
 """Bytes of an access line without the path: a longer one is not worth the lane."""
 
 
-Ways = dict[tuple["RequestStencil", bytes, bytes, bytes], "Way"]
-"""By kind of head, the path down to the service, X-Scope and the token's envelope, at one address of ours."""
+Key = tuple["RequestStencil", bytes, bytes, bytes]
+"""Kind of head, the path down to the service, X-Scope, and the token's envelope."""
+
+Ways = dict[Key, "Way"]
+"""Those of one address of ours."""
 
 Tails = tuple[bytes, bytes]
 """What stands behind the token in a head for a cloud, without and with Accept-Encoding."""
