@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields
 from typing import TYPE_CHECKING
+
+from oidproxy.upstream.totals import Totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from oidproxy.telemetry.counters import Labels, Samples
-    from oidproxy.upstream.totals import PoolStats, Totals
+    from oidproxy.upstream.totals import PoolStats
+
+_COUNTED = tuple((one.name, f"oidproxy_upstream_{one.name}_total") for one in fields(Totals))
 
 
 def samples(stats: Iterable[PoolStats], totals: Mapping[tuple[str, str], Totals]) -> Samples:
@@ -20,9 +24,9 @@ def samples(stats: Iterable[PoolStats], totals: Mapping[tuple[str, str], Totals]
         for name in ("busy", "idle", "waiting"):
             into = found.setdefault(f"oidproxy_upstream_{name}", {})
             into[labels] = into.get(labels, 0) + getattr(one, name)
-    for (cloud, service_type), counted in totals.items():
-        for name, value in asdict(counted).items():
-            found.setdefault(f"oidproxy_upstream_{name}_total", {})[_labels(cloud, service_type)] = value
+    labelled = [(_labels(cloud, service_type), counted) for (cloud, service_type), counted in totals.items()]
+    for name, metric in _COUNTED if labelled else ():
+        found[metric] = {labels: getattr(counted, name) for labels, counted in labelled}
     return found
 
 
