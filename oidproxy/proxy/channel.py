@@ -15,6 +15,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from oidproxy.clouds.registry import Registry
     from oidproxy.telemetry.counters import Samples
 
@@ -32,8 +34,8 @@ class Start:
     access_log: str
     workers: int
     """How many share the clouds' connection limits."""
-    state: str
-    """The file of the shared state, which the parent has prepared."""
+    state: str = field(repr=False)
+    """The file of the shared state, which the parent has prepared; or a server's URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,14 @@ class Counted:
     counters: Samples
 
 
-Message = Start | Reload | Drain | Ready | Reloaded | Failed | Counted
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """From a worker, each second: cloud -> ids that it was seen to hold (`manyclouds.locations`)."""
+
+    found: Mapping[str, bytes]
+
+
+Message = Start | Reload | Drain | Ready | Reloaded | Failed | Counted | Learned
 
 
 def pack(message: Message) -> bytes:
