@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint test-python clean
+.PHONY: help demo test lint test-python redis-server clean
 
 help:
 	@echo 'make demo   two embedded clouds, the proxy, and the real openstack client: the whole idea in two minutes'
@@ -28,8 +28,12 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test-python: $(READY)
+test-python: $(READY) redis-server
 	$(BIN)/pytest -n 2 --dist loadfile
+
+# The tests start servers of their own; what is missing is installed (Debian, as root), and no service is started.
+redis-server: $(READY)
+	@$(BIN)/python -m tests.store.server
 
 # Debian's python3 comes without the module that makes virtual environments.
 $(READY): pyproject.toml

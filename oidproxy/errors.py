@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "Ambiguous",
     "AnswerTimedOut",
     "BadAnswer",
     "BadRequest",
@@ -33,6 +34,7 @@ __all__ = [
     "MethodNotAllowed",
     "NoSuchPath",
     "NotAdmitted",
+    "NotFound",
     "NotSupported",
     "OidproxyError",
     "Overloaded",
@@ -47,6 +49,8 @@ __all__ = [
     "TlsFailed",
     "TokenNotFound",
     "TokenRefused",
+    "TooManyClouds",
+    "Undecided",
     "UpstreamError",
     "VersionNotSupported",
 ]
@@ -159,6 +163,30 @@ class TokenNotFound(OidproxyError):
     code = "token-not-found"
 
 
+class NotFound(OidproxyError):
+    """Find: none of the clouds of the scope has it, or shows it to this user."""
+
+    status = 404
+    title = "Not Found"
+    code = "not-found"
+
+
+class Ambiguous(OidproxyError):
+    """Find: several clouds of the scope have something else under this id."""
+
+    status = 300
+    title = "Multiple Choices"
+    code = "ambiguous"
+
+
+class Undecided(OidproxyError):
+    """Find: those that answered do not have it, and some did not answer."""
+
+    status = 504
+    title = "Gateway Timeout"
+    code = "undecided"
+
+
 class MethodNotAllowed(OidproxyError):
     """TRACE and CONNECT, and whatever a path of our own does not answer."""
 
@@ -205,6 +233,14 @@ class FieldsTooLarge(OidproxyError):
     status = 431
     title = "Request Header Fields Too Large"
     code = "fields-too-large"
+
+
+class TooManyClouds(OidproxyError):
+    """A request, or all those of one token, would go to more clouds at one time than they may."""
+
+    status = 429
+    title = "Too Many Requests"
+    code = "too-many-clouds"
 
 
 class InternalError(OidproxyError):

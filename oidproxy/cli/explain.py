@@ -105,7 +105,9 @@ def _show(told: dict[str, Any], out: TextIO) -> None:
     for row in rows:
         if row["status"] is not None:
             print(f"\n{row['service']}: {row['status']} {row['error']}", file=out)
-        elif row["admitted"] is False:
+        for cloud, why in (row["left_out"] or {}).items():
+            print(f"\n{row['service']}: {cloud} is left out: {why}", file=out)
+        if row["status"] is None and row["admitted"] is False:
             print(f"\n{row['service']}: {row['cloud']} does not admit users of {told['home']}.", file=out)
 
 

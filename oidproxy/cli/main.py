@@ -23,6 +23,7 @@ COMMANDS = {
     "config": "check a configuration",
     "cloud": "what the services of a cloud are configured with",
     "scope": "read, tag and explain scopes",
+    "journal": "what was begun in several clouds and is not over",
 }
 """Subcommand -> what it is for.
 

@@ -34,7 +34,9 @@ LONGEST_NAME = 128
 """Characters in the name of a cloud or a group: names travel in tokens and URLs."""
 
 STORE = "sqlite"
-"""The scheme of `store:`."""
+"""The scheme of a state file in `store:` …"""
+SERVERS = ("redis", "rediss", "unix")
+"""… and those of a Redis server, by TCP, with TLS, and at a socket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,12 +236,17 @@ def _trusted(config: Config, findings: Findings) -> tuple[str, ...]:
 
 
 def _store(config: Config, findings: Findings) -> str:
-    """The path of the state file. What was given may hold a password: it is in no message."""
+    """The path of the state file, or a server's URL. It may hold a password, so that it is in no message."""
     scheme, _, path = config.store.partition("://")
     if not config.store:
         return ""
+    if scheme in SERVERS and path:
+        return config.store
     if scheme != STORE or not path.startswith("/") or path.endswith("/"):
-        message = f"expected {STORE}:// and an absolute path, as in {STORE}:///var/lib/oidproxy/state.db"
+        message = (
+            f"expected {STORE}:// and an absolute path, as in {STORE}:///var/lib/oidproxy/state.db, "
+            "or redis://<host>"
+        )
         findings.wrong(("store",), message)
     return path
 

@@ -52,6 +52,26 @@ class Limits:
     eject_for: float = 30.0
     eject_at_most: float = 300.0
 
+    # Requests of several clouds.
+    fan_out: float = 30.0
+    """Within this time such a request is answered, whoever is still silent."""
+    fan_out_clouds: int = 10_000
+    """Clouds that one request may go to."""
+    fan_out_token: int = 20_000
+    """Clouds that all requests with one token may go to at one time, in each worker."""
+    fan_out_calls: int = 500
+    """Calls of one request under way at one time."""
+    fan_out_answer: int = 16 * MIB
+    """One cloud's answer, which is read whole."""
+    fan_out_answers: int = 256 * MIB
+    """All that is held of one request's answers."""
+    fan_out_rows: int = 50_000
+    """Rows of a list whose client gave no limit; the others follow by its `next` link."""
+
+    # What is remembered.
+    index: int = 10_000_000
+    """Ids that the location index keeps."""
+
     # Life cycle and loops.
     via_depth: int = 8
     drain_grace: float = 0.5

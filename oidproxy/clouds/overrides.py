@@ -16,7 +16,21 @@ if TYPE_CHECKING:
 
 _SHARES = frozenset({"retry_share"})
 _COUNTS = frozenset(
-    {"clients", "fields", "pool", "pool_reserved", "identity_pool", "waiting", "eject_after", "via_depth"}
+    {
+        "clients",
+        "fields",
+        "pool",
+        "pool_reserved",
+        "identity_pool",
+        "waiting",
+        "eject_after",
+        "fan_out_calls",
+        "fan_out_clouds",
+        "fan_out_rows",
+        "fan_out_token",
+        "index",
+        "via_depth",
+    }
 )
 _MAY_BE_ZERO = frozenset(
     {

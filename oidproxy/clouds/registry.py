@@ -192,8 +192,9 @@ class Registry:
     """Rows of `tokens.audience` beyond those that always hold: what services may do at another cloud."""
     trusted_proxies: tuple[str, ...] = ()
     admin: Admin | None = None
-    store: str = ""
-    """The file of the state that all workers share; empty: one of each run's own."""
+    store: str = field(default="", repr=False)
+    """The file of the state that all workers share, or a server's URL, which may hold a password; empty: a
+    file of each run's own."""
     credentials: Mapping[str, Credential] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     """Entry of clouds.yaml -> what signs in with it; those that `mapped` and `service_accounts` name."""
     service_types: frozenset[str] = frozenset()

@@ -117,7 +117,7 @@ class Closing:
     # One pass.
 
     def _pass(self, forward: Forward, method: str) -> Outgoing:
-        if forward.route.service_type == "identity":
+        if forward.route.service_type == "identity" and not forward.direct:
             return Outgoing(
                 for_keystone(forward.token, forward.route),
                 for_keystone(forward.service_token, forward.route),

@@ -46,6 +46,8 @@ class Exchanged:
     """`mapped`, `carried` or `same`."""
     user: str
     """The user's id at home: the cloud may see one account for many."""
+    entry: str = ""
+    """With `mapped`: which of the operator's accounts it is."""
 
 
 class NeedsLogin(Exception):  # no failure: the slow way is to be taken
@@ -140,7 +142,7 @@ class Exchanging:
             if login is None:
                 raise NeedsLogin(asked.target.name, entry)
             if self._suits(login, entry, asked):
-                return asked.exchanged(login.token, login.who, "mapped")
+                return asked.exchanged(login.token, login.who, "mapped", entry)
         if refused:
             raise _Broken("an account there cannot sign in")
         raise _Unusable("every account there may do more than this user")
@@ -227,5 +229,5 @@ class _Asked:
         if isinstance(credential, dict) and credential.get("access_rules") is not None:
             raise _Unusable("the access rules of the application credential would be lost")
 
-    def exchanged(self, token: str, there: Subject, way: str) -> Exchanged:
-        return Exchanged(token, Projects(self.project, there.project_id or ""), way, self.who.user_id)
+    def exchanged(self, token: str, there: Subject, way: str, entry: str = "") -> Exchanged:
+        return Exchanged(token, Projects(self.project, there.project_id or ""), way, self.who.user_id, entry)

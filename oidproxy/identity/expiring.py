@@ -49,6 +49,10 @@ class Expiring(Generic[K, V]):
         """Forget this key."""
         self._entries.pop(key, None)
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+
     def drop_where(self, matches: Callable[[K, V], bool]) -> None:
         """Forget every entry that matches; looks at all of them."""
         for key in [key for key, (_, value) in self._entries.items() if matches(key, value)]:

@@ -7,6 +7,7 @@ nothing of the same text presented as another cloud's.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING
 
 from oidproxy.identity.expiring import Expiring
@@ -25,7 +26,9 @@ KEPT = 300.0
 REFUSED_KEPT = 5.0
 """Seconds for which a refusal is believed: a bad token in a loop asks its home once, not each time."""
 
-_CLOSINGS = 64  # per token: the clouds, services and scopes that it is in use for at one time
+CLOSINGS = 65_536
+"""Closed texts of all tokens, of some 450 bytes each: a list of a thousand clouds takes a thousand of one."""
+
 _FORMS = 8
 
 Key = tuple[str, bytes]
@@ -53,7 +56,8 @@ class _Record:
     subjects: dict[Form, Subject] = field(default_factory=dict)
     plain: Subject | None = None
     """Of these, what its home said when it was asked as it mostly is."""
-    closings: dict[Audience, str] = field(default_factory=dict, repr=False)
+    serial: int = 0
+    """What was made of the token under another serial was made of what its home said before."""
 
 
 def key(home: str, token: str) -> Key:
@@ -64,9 +68,11 @@ def key(home: str, token: str) -> Key:
 class Memory:
     """One worker's memory. No method asks anybody."""
 
-    __slots__ = ("_records", "_refused", "_revoked", "_services")
+    __slots__ = ("_closings", "_records", "_refused", "_revoked", "_serials", "_services")
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(self, capacity: int = CAPACITY, closings: int = CLOSINGS) -> None:
+        self._serials = count(1)
+        self._closings: Expiring[tuple[Key, Audience], tuple[int, str]] = Expiring(closings)
         self._records: Expiring[Key, _Record] = Expiring(capacity)
         self._refused: Expiring[tuple[Key, Form], bool] = Expiring(capacity)
         self._revoked: Expiring[Key, bool] = Expiring(capacity)
@@ -87,11 +93,11 @@ class Memory:
         if self.revoked(name, now):
             return
         self._refused.drop((name, form))
-        record = self._records.get(name, now) or _Record()
+        record = self._records.get(name, now) or _Record(serial=next(self._serials))
         earlier = record.subjects.get(form)
         if earlier is not None and earlier.token != subject.token:
             # Its roles may be others now, so what was allowed before has to be allowed again.
-            record.closings.clear()
+            record.serial = next(self._serials)
         if len(record.subjects) >= _FORMS:
             record.subjects.clear()
         record.subjects[form] = subject
@@ -143,7 +149,8 @@ class Memory:
     def closing(self, name: Key, audience: Audience, now: float) -> str | None:
         """The text that this token was closed to for this audience."""
         record = self._records.get(name, now)
-        return record.closings.get(audience) if record else None
+        made = self._closings.get((name, audience), now) if record else None
+        return made[1] if made is not None and record is not None and made[0] == record.serial else None
 
     def closed_before(self, name: Key, audience: Audience, age: float, now: float) -> str | None:
         """The same, while the home's word that this token is good is at most `age` seconds old."""
@@ -152,7 +159,8 @@ class Memory:
             return None
         if found.seen + age <= now or found.expires <= now:
             return None
-        return record.closings.get(audience)
+        made = self._closings.peek((name, audience), now)
+        return made[1] if made is not None and made[0] == record.serial else None
 
     @property
     def knows_services(self) -> bool:
@@ -162,13 +170,9 @@ class Memory:
     def keep_closing(self, name: Key, audience: Audience, text: str, now: float) -> None:
         """Keep a text that was made while its subject is remembered; it goes when the subject goes."""
         record = self._records.get(name, now)
-        if record is None:
-            return
-        if len(record.closings) >= _CLOSINGS:
-            record.closings.clear()
-        record.closings[audience] = text
+        if record is not None:
+            self._closings.put((name, audience), (record.serial, text), now + KEPT)
 
     def forget_closings(self) -> None:
         """A new registry: who is admitted where may have changed."""
-        for record in self._records.values():
-            record.closings.clear()
+        self._closings.clear()

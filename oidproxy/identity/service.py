@@ -10,7 +10,7 @@ from oidproxy.identity.companions import Companions
 from oidproxy.identity.current import Current
 from oidproxy.identity.exchanging import Exchanged, Projects
 from oidproxy.identity.issuing import Issuing
-from oidproxy.identity.logins import YOUNG, Logins
+from oidproxy.identity.logins import YOUNG, Login, LoginRefused, Logins
 from oidproxy.identity.memory import PLAIN, Memory, key
 from oidproxy.identity.question import Fetch, Question, WriteHead
 from oidproxy.identity.reply import Reply
@@ -29,7 +29,17 @@ if TYPE_CHECKING:
     from oidproxy.store.terms import Store
     from oidproxy.tokens.presented import Presented
 
-__all__ = ["Exchanged", "Identity", "Outgoing", "Projects", "Reply", "Subject", "WriteHead"]
+__all__ = [
+    "Exchanged",
+    "Identity",
+    "Login",
+    "LoginRefused",
+    "Outgoing",
+    "Projects",
+    "Reply",
+    "Subject",
+    "WriteHead",
+]
 
 
 class Identity:
@@ -143,6 +153,13 @@ class Identity:
         are too long to travel), UpstreamError (the home could not be asked).
         """
         return await self._closing.later(forward, method)
+
+    async def login(self, cloud: str, entry: str) -> Login:
+        """An account of the operator's at a cloud, signed in.
+
+        Raises LoginRefused: its Keystone does not accept the credentials; UpstreamError.
+        """
+        return await self._logins.login(cloud, entry)
 
     # Keystone's own calls.
 

@@ -42,8 +42,8 @@ class Start:
     access_log: str
     workers: int
     """How many share the clouds' connection limits."""
-    state: str
-    """The file of the shared state, which the parent has prepared."""
+    state: str = field(repr=False)
+    """The file of the shared state, which the parent has prepared; or a server's URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,13 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
+class Learned:
+    """From a worker, each second: cloud -> ids that it was seen to hold (`manyclouds.locations`)."""
+
+    found: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class _Part:
     """Some clouds of the registry that the next message is about, and their rows of its index."""
 
@@ -94,7 +101,7 @@ class _Part:
     index: Mapping[tuple[str, str], tuple[Endpoint, ...]]
 
 
-Message = Start | Reload | Drain | Ready | Reloaded | Failed | Counted
+Message = Start | Reload | Drain | Ready | Reloaded | Failed | Counted | Learned
 
 
 def pack(message: Message) -> bytes:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from oidproxy.errors import BadRequest, NotSupported
+from oidproxy.errors import BadRequest
 from oidproxy.http.head import Length
-from oidproxy.proxy import pages
-from oidproxy.rewrite import ids, images
+from oidproxy.manyclouds.elsewhere import elsewhere
+from oidproxy.proxy import pages, resuming, several, straight
+from oidproxy.rewrite import images
 from oidproxy.rewrite.request import request_head
 from oidproxy.rewrite.table import may_rewrite
 from oidproxy.routing.decision import (
@@ -30,6 +31,7 @@ from oidproxy.upstream.call import Request
 if TYPE_CHECKING:
     from oidproxy.http.head import Framing
     from oidproxy.identity.service import Outgoing, Projects, WriteHead
+    from oidproxy.manyclouds.finding.tally import Begun
     from oidproxy.proxy.exchange import Exchange
     from oidproxy.tokens.presented import Presented
 
@@ -53,17 +55,50 @@ def carry_out(exchange: Exchange, decision: Decision) -> None:
         case Refuse(error=error):
             exchange.refuse(error)
         case FanOut():
-            exchange.refuse(NotSupported("This proxy serves one cloud per service and request."))
+            _fan_out(exchange, decision)
+
+
+def _fan_out(exchange: Exchange, fanout: FanOut) -> None:
+    forward = fanout.first
+    resuming.met(exchange, forward)
+    lacks_scope = _lacks_scope(exchange, forward)
+    if not lacks_scope and _straight(exchange, fanout):
+        return
+    _note_caller(exchange, several.seen(forward.route), forward)
+    if lacks_scope:
+        exchange.refuse(_unscoped())
+        return
+    exchange.wait(several.serve(exchange, fanout))
+
+
+def _straight(exchange: Exchange, fanout: FanOut) -> bool:
+    """Ask the one cloud that is known to hold an item; False where it is not known, or takes longer."""
+    one = straight.holder(exchange, fanout)
+    if one is None:
+        return False
+    leg = fanout.leg(one)
+    forward = leg.forward
+    outgoing = exchange.serving.identity.outgoing_now(forward, exchange.request.method)
+    if outgoing is None or forward.stage is not None:
+        return False
+    _note_caller(exchange, forward.route, forward)
+
+    def search(begun: Begun | None) -> None:
+        _note_caller(exchange, several.seen(forward.route), forward)
+        exchange.wait(several.serve(exchange, fanout, straight.search_from(exchange, begun)))
+
+    request, _ = _prepared(exchange, forward, outgoing)
+    straight.begin(exchange, leg, outgoing, request, search)
+    return True
 
 
 def _forward(exchange: Exchange, forward: Forward) -> None:
+    resuming.met(exchange, forward)
     identity = exchange.serving.identity
     service = forward.service_token if identity.is_service(forward.service_token) else forward.token
     _note(exchange, forward.route, service)
     if _lacks_scope(exchange, forward):
-        exchange.refuse(
-            BadRequest("This proxy serves only calls that carry a scope: set X-Scope, or use --scope.")
-        )
+        exchange.refuse(_unscoped())
         return
     stage = forward.stage
     outgoing = None
@@ -73,7 +108,7 @@ def _forward(exchange: Exchange, forward: Forward) -> None:
         exchange.wait(_forward_later(exchange, forward))
     else:
         exchange.repeatable = True
-        _send(exchange, forward, outgoing)
+        exchange.send(*_prepared(exchange, forward, outgoing))
 
 
 async def _forward_later(exchange: Exchange, forward: Forward) -> None:
@@ -84,7 +119,7 @@ async def _forward_later(exchange: Exchange, forward: Forward) -> None:
         forward = await _staged(exchange, forward, forward.stage)
         # That may have taken a while.
         outgoing = await identity.outgoing(forward, method)
-    _send(exchange, forward, outgoing)
+    exchange.send(*_prepared(exchange, forward, outgoing))
 
 
 async def _staged(exchange: Exchange, forward: Forward, stage: Stage) -> Forward:
@@ -96,7 +131,8 @@ async def _staged(exchange: Exchange, forward: Forward, stage: Stage) -> Forward
     )
 
 
-def _send(exchange: Exchange, forward: Forward, outgoing: Outgoing) -> None:
+def _prepared(exchange: Exchange, forward: Forward, outgoing: Outgoing) -> tuple[Request, bytes | None]:
+    """The request as it goes upstream, and its body where it was read."""
     head, identity = exchange.request, exchange.serving.identity
     route, body = forward.route, forward.body
     if outgoing.exchanged is not None:
@@ -114,7 +150,7 @@ def _send(exchange: Exchange, forward: Forward, outgoing: Outgoing) -> None:
         framing=framing,
         from_service=identity.is_service(forward.service_token) or identity.is_service(forward.token),
     )
-    exchange.send(request, body)
+    return request, body
 
 
 def _show_images(exchange: Exchange, route: Route, stage: Stage) -> None:
@@ -129,13 +165,7 @@ def _elsewhere(
     exchange: Exchange, route: Route, body: bytes | None, project: Projects
 ) -> tuple[Route, bytes | None]:
     """The request as it is in the project that its token was exchanged for; answers will be put back."""
-    if project.home == project.here:
-        return route, body
-    service_type, rest = route.service_type, route.rest
-    there = replace(route, target=ids.in_target(route.target, project.home, project.here, service_type))
-    exchange.ids = ids.projects(project.here, project.home, service_type, rest)
-    if body is not None:
-        body = ids.in_body(body, ids.projects(project.home, project.here, service_type, rest))
+    there, body, exchange.ids = elsewhere(route, body, project)
     return there, body
 
 
@@ -163,6 +193,12 @@ def _writer(exchange: Exchange, route: Route, *, service_token: str | None = Non
     return write
 
 
+def _note_caller(exchange: Exchange, route: Route, forward: Forward) -> None:
+    identity = exchange.serving.identity
+    service = forward.service_token if identity.is_service(forward.service_token) else forward.token
+    _note(exchange, route, service)
+
+
 def _note(exchange: Exchange, route: Route, token: Presented | None) -> None:
     """Say in the access line where this goes, and which service it is that calls, if it is one."""
     exchange.route = route
@@ -177,6 +213,10 @@ def _lacks_scope(exchange: Exchange, forward: Forward) -> bool:
         return False
     identity = exchange.serving.identity
     return not (identity.is_service(forward.service_token) or identity.is_service(forward.token))
+
+
+def _unscoped() -> BadRequest:
+    return BadRequest("This proxy serves only calls that carry a scope: set X-Scope, or use --scope.")
 
 
 async def _identity(exchange: Exchange, decision: Issue | Validate | Revoke) -> None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from oidproxy.errors import BodyTooLarge, InternalError, OidproxyError, UpstreamError
 from oidproxy.http.answer import error_answer, own_answer
 from oidproxy.http.chunked import LAST, encode
 from oidproxy.http.head import Chunked, Length, RequestHead, ResponseHead
+from oidproxy.manyclouds.finding.creations import reading_along
 from oidproxy.proxy.account import Account
 from oidproxy.rewrite.answer import answer as rewrite_answer
 from oidproxy.rewrite.answer import informational_head
@@ -30,9 +31,8 @@ if TYPE_CHECKING:
     from oidproxy.identity.service import Outgoing
     from oidproxy.proxy.serving import Serving
     from oidproxy.proxy.terms import Client
-    from oidproxy.rewrite.scanner import Scanner
     from oidproxy.routing.decision import Arrival, Decision, Forward, Route, Snapshot
-    from oidproxy.upstream.call import Call, Request
+    from oidproxy.upstream.call import Call, Receiver, Request
 
 _log = logging.getLogger("oidproxy.proxy")
 
@@ -43,6 +43,35 @@ BULK_SERVICES = frozenset({"image", "object-store"})
 
 
 Act = Callable[["Exchange", "Decision"], None]
+
+
+class Reads(Protocol):
+    """What every piece of an answer's body passes."""
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """URLs that the document says its service has."""
+        ...
+
+    def feed(self, data: bytes) -> bytes:
+        """Take a piece, and return what can be passed on."""
+        ...
+
+    def finish(self) -> bytes:
+        """That was all: the rest."""
+        ...
+
+
+class Begun(Protocol):
+    """An answer of which the head is known, and the rest is held back (`manyclouds.opening.Opening`)."""
+
+    def drop(self) -> None:
+        """Nobody wants it."""
+        ...
+
+    def hand_over(self, receiver: Receiver) -> Call | None:
+        """Give the body, from its first byte on; the call, if it is still under way."""
+        ...
 
 
 class Exchange:
@@ -126,7 +155,7 @@ class Exchange:
         self._keep_alive = False
         self._gathered: list[bytes] = []
         """What goes to the client together with the end of the answer, which is about to be told."""
-        self._scanner: Scanner | None = None
+        self._scanner: Reads | None = None
         self._chunked = False
         self._over = False
         self._paused = False
@@ -245,6 +274,25 @@ class Exchange:
         self.sent = forward, outgoing
         self.route = forward.route
         self.account.goes(forward.route, None)
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody waits for an answer any more."""
+        return self._over
+
+    def give_to(self, call: Call | None) -> None:
+        """Give the request's body to a call that somebody else begins and answers for; None takes it back."""
+        self._call = call
+
+    def adopt(self, head: ResponseHead, answer: Begun) -> None:
+        """Pass on an answer that somebody else awaited, whose call goes on as this exchange's own."""
+        if self._over:
+            answer.drop()
+            return
+        self.answer(head)
+        self._call = answer.hand_over(self)
+        if self._paused and self._call is not None:
+            self._call.pause()
 
     def refuse(self, error: OidproxyError) -> None:
         """Answer with an error of our own."""
@@ -382,8 +430,11 @@ class Exchange:
         self.answered = True
         self.account.status = head.status
         self.account.begins_answer()
-        if head.status == 401 and self.sent is not None:
-            self.serving.identity.unaccepted(*self.sent)
+        if head.status != 200:
+            if head.status == 401 and self.sent is not None:
+                self.serving.identity.unaccepted(*self.sent)
+            elif request.method == "POST":
+                self._scanner = reading_along(self._scanner, route, head, self.serving.many.made)
         extra = self.account.own_fields(rewritten.fields)
         self._pass_on(rewritten.head_bytes(extra, close=not self._keep_alive))
 

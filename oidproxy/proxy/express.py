@@ -94,6 +94,9 @@ class Express:
         way = connection.ways.get((stencil, before, scope, envelope))
         if way is None or len(data) > self._longest or b"/." in rest or (query and not way.queries):
             return None
+        replication = self._serving.replication
+        if replication is not None and replication.waiting:
+            return None  # perhaps for this user
         token = self._token(way, bare.decode())
         if token is None:
             return None

@@ -6,8 +6,11 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from oidproxy.errors import BadRequest, TokenRefused
+from oidproxy.errors import BadRequest, NoSuchPath, TokenRefused
 from oidproxy.http.parse import request_head
+from oidproxy.manyclouds.job import user_of
+from oidproxy.proxy.locate_page import located
+from oidproxy.proxy.resource_page import listed
 from oidproxy.routing.decision import Answer, Facade, Page
 from oidproxy.routing.explain import explain
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
     from oidproxy.clouds.registry import Cloud, Registry
     from oidproxy.http.head import Field, RequestHead
+    from oidproxy.identity.service import Subject
     from oidproxy.proxy.exchange import Exchange
 
 TEXT = ((b"Content-Type", b"text/plain; charset=UTF-8"),)
@@ -37,18 +41,32 @@ async def page(exchange: Exchange, answer: Answer) -> Own:
 
     Raises:
         TokenRefused: a page that shows clouds was asked for without a token, or with a bad one.
+        NoSuchPath: nothing is known of what it should be about.
     """
     match answer.page:
         case Page.HEALTHCHECK:
             return _health(draining=exchange.serving.draining)
-        case Page.PROFILE:
-            return _json(_profile(answer.facade))
         case Page.OPTIONS:
             return Own(200, ((b"Allow", METHODS),), b"")
+        case _:
+            return Own(200, JSON, await _document(exchange, answer))
+
+
+async def _document(exchange: Exchange, answer: Answer) -> bytes:
+    """The JSON of a page."""
+    match answer.page:
         case Page.CLOUDS:
             return _json(await _clouds(exchange, answer))
         case Page.EXPLAIN:
             return _json(await _explanation(exchange, answer))
+        case Page.REQUESTS:
+            return await _request(exchange, answer)
+        case Page.LOCATE:
+            return await located(exchange, answer, await _subject(exchange, answer))
+        case Page.RESOURCES:
+            return await listed(exchange, answer, await _subject(exchange, answer))
+        case _:
+            return _json(_profile(answer.facade))
 
 
 def _health(*, draining: bool) -> Own:
@@ -95,6 +113,16 @@ async def _explanation(exchange: Exchange, answer: Answer) -> dict[str, Any]:
     return explain(parsed, arrival, exchange.snapshot, exchange.serving.clock(), every_service=whole)
 
 
+async def _request(exchange: Exchange, answer: Answer) -> bytes:
+    """What became of each cloud that an earlier request of this user's concerned."""
+    await _home(exchange, answer)
+    user = await user_of(answer.token, exchange.serving.identity)
+    found = await exchange.serving.many.records.get(answer.query["request"], user)
+    if found is None:
+        raise NoSuchPath("No request of yours with this id and of several clouds is remembered.")
+    return found
+
+
 def _as_asked(asked: RequestHead, answer: Answer) -> bytes:
     """The head that the question is about: the asker's token, with the scope, method and path in question."""
     # The URL that the question came to may carry a scope of its own.
@@ -118,11 +146,14 @@ def _one_line(*texts: str) -> None:
 
 
 async def _home(exchange: Exchange, answer: Answer) -> str:
+    return (await _subject(exchange, answer)).home
+
+
+async def _subject(exchange: Exchange, answer: Answer) -> Subject:
     if answer.token is None:
         raise TokenRefused("This page needs a token: send X-Auth-Token.")
-    await exchange.serving.identity.subject(answer.token)
-    return answer.token.home
+    return await exchange.serving.identity.subject(answer.token)
 
 
-def _json(value: dict[str, Any]) -> Own:
-    return Own(200, JSON, json.dumps(value).encode())
+def _json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value).encode()

@@ -22,6 +22,7 @@ from oidproxy.proxy.channel import (
     Counted,
     Drain,
     Failed,
+    Learned,
     Message,
     Ready,
     Reload,
@@ -30,7 +31,9 @@ from oidproxy.proxy.channel import (
     pack,
     receive,
 )
+from oidproxy.proxy.learning import Learner
 from oidproxy.proxy.listening import spots
+from oidproxy.store.opening import open_index
 from oidproxy.telemetry.counters import Samples, merged
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ NICE = 10
 """What loading aside is nice by."""
 
 MANY_PORTS = 4
+MANY_LISTENERS = 8
 
 _log = logging.getLogger("oidproxy.proxy")
 
@@ -86,11 +90,12 @@ class Parent:
     """Runs until SIGTERM or SIGINT."""
 
     def __init__(
-        self, options: Options, registry: Registry, state: Path, announce: Callable[[str], None]
+        self, options: Options, registry: Registry, state: Path | str, announce: Callable[[str], None]
     ) -> None:
-        """`state` is the file of the state that the workers share, prepared (`store.preparing`)."""
+        """`state` is the file of the state that the workers share, prepared (`store.preparing`), or a URL."""
         self._options = options
-        self._state = state
+        self._state = str(state)
+        self._learner = Learner(open_index(self._state, at_most=registry.limits.index))
         self._registry = registry
         self._announce = announce
         self._serial = 1
@@ -129,6 +134,7 @@ class Parent:
         self._listen_to_signals()
         keepers = [asyncio.create_task(self._keep(number)) for number in range(self._options.workers)]
         watcher = asyncio.create_task(self._watch())
+        learning = asyncio.create_task(self._learner.run())
         try:
             status = await self._start()
             if status == 0:
@@ -137,6 +143,9 @@ class Parent:
             self._stopping.set()
             watcher.cancel()
             await self._end(keepers)
+            learning.cancel()
+            await asyncio.gather(learning, return_exceptions=True)
+            await self._learner.close()
         return status
 
     async def reload(self) -> str:
@@ -224,7 +233,7 @@ class Parent:
             self._pseudonym,
             options.access_log,
             options.workers,
-            str(self._state),
+            self._state,
         )
         writer.write(pack(start))
         if self._stopping.is_set():
@@ -254,6 +263,8 @@ class Parent:
                 hand.acknowledged.put_nowait(message)
             case Counted(counters=counters):
                 hand.counters = counters
+            case Learned(found=found):
+                self._learner.hear(found)
             case _:
                 _log.error("worker %d sent %s, which is no report", hand.number, type(message).__name__)
 
@@ -336,13 +347,15 @@ def _loaded_aside(config: Path, previous: Registry) -> Registry:
 
 
 def _places(registry: Registry) -> str:
-    """Where the proxy listens, for people: a cloud's many standard ports are not told one by one."""
-    return ", ".join(
+    """Where the proxy listens, for people: neither a cloud's many ports nor many listeners one by one."""
+    told = [
         ", ".join(str(spot) for spot in spots(listener))
         if len(listener.ports) < MANY_PORTS
         else f"{listener.host} ({len(listener.ports)} ports, beside {listener.cloud})"
-        for listener in registry.listeners
-    )
+        for listener in registry.listeners[:MANY_LISTENERS]
+    ]
+    more = len(registry.listeners) - len(told)
+    return ", ".join(told) + (f" and {more} more" if more else "")
 
 
 def _lasting(samples: Samples) -> Samples:

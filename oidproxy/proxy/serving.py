@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from oidproxy.clouds.registry import Endpoint, Listener, Registry
 from oidproxy.proxy.express import Express
+from oidproxy.proxy.hedging import Hedges
 from oidproxy.proxy.pooled import samples
 from oidproxy.rewrite.links import Links
 from oidproxy.rewrite.versions import Learned
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
     from oidproxy.identity.service import Identity
+    from oidproxy.manyclouds.many import Many
+    from oidproxy.manyclouds.replicating.replication import Replication
     from oidproxy.manyclouds.staging import Staging
     from oidproxy.proxy.terms import Swept
     from oidproxy.routing.decision import Facade, Snapshot
@@ -53,12 +56,16 @@ class Serving:
         access: AccessLog,
         counters: Counters,
         pseudonym: str,
+        many: Many,
+        replication: Replication | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.snapshot = snapshot
         self.upstreams = upstreams
         self.identity = identity
         self.staging = staging
+        self.many = many
+        self.replication = replication
         self.access = access
         self.counters = counters
         self.clock = clock
@@ -80,6 +87,7 @@ class Serving:
         self._links: OrderedDict[tuple[int, str, Facade], Links] = OrderedDict()
         self._trusted: OrderedDict[str, bool] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.hedges = Hedges()
 
     def swap(self, snapshot: Snapshot) -> None:
         """Serve the requests to come from another snapshot."""

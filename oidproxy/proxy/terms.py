@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from oidproxy.http.head import RequestHead
     from oidproxy.identity.service import Identity, Outgoing
+    from oidproxy.manyclouds.replicating.replication import Replication
     from oidproxy.proxy.way import Tails, Way, Ways
     from oidproxy.rewrite.stencil import RequestStencil
     from oidproxy.routing.decision import Arrival, Forward, Snapshot
@@ -75,6 +76,7 @@ class Shared(LinkMaps, Protocol):
     upstreams: Upstreams
     access: AccessLog
     counters: Counters
+    replication: Replication | None
     pseudonym: str
     draining: bool
 

@@ -16,18 +16,24 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvloop
 
 from oidproxy.errors import ConfigError
 from oidproxy.identity.service import Identity
+from oidproxy.manyclouds.finding.find import Finding
+from oidproxy.manyclouds.locations import Locations
+from oidproxy.manyclouds.many import Many
+from oidproxy.manyclouds.records import Records
+from oidproxy.manyclouds.replicating.replication import Replication
 from oidproxy.manyclouds.staging import Staging
+from oidproxy.manyclouds.uniting import Uniting
 from oidproxy.proxy.channel import (
     Counted,
     Drain,
     Failed,
+    Learned,
     Message,
     Ready,
     Reload,
@@ -40,7 +46,7 @@ from oidproxy.proxy.listening import Listening
 from oidproxy.proxy.serving import Serving
 from oidproxy.routing.decision import Snapshot
 from oidproxy.scope.parse import parse
-from oidproxy.store.sqlite import SqliteStore
+from oidproxy.store.opening import open_index, open_store
 from oidproxy.telemetry.access import AccessLog
 from oidproxy.telemetry.counters import Counters
 from oidproxy.telemetry.logs import Logs
@@ -73,7 +79,8 @@ class Worker:
     def __init__(self, start: Start, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         snapshot = _snapshot(start.registry, start.serial)
         upstreams = Upstreams(start.registry, workers=start.workers)
-        self._store = SqliteStore(Path(start.state), clock=time.time)
+        self._store = open_store(start.state, clock=time.time)
+        self._locations = Locations(open_index(start.state, at_most=start.registry.limits.index))
         identity = Identity(
             fetch=upstreams.fetch,
             clock=time.time,
@@ -85,6 +92,16 @@ class Worker:
         self._writer = writer
         self._access = AccessLog.open(start.access_log)
         self._counters = Counters()
+        self._replication = Replication(
+            store=self._store,
+            upstreams=upstreams,
+            identity=identity,
+            snapshot=lambda: self._serving.snapshot,
+            pseudonym=start.pseudonym,
+            clock=time.time,
+            learn=self._locations.learn,
+        )
+        finding = Finding(locations=self._locations, clock=time.monotonic)
         self._serving = Serving(
             snapshot,
             upstreams=upstreams,
@@ -99,6 +116,14 @@ class Worker:
             access=self._access,
             counters=self._counters,
             pseudonym=start.pseudonym,
+            replication=self._replication,
+            many=Many(
+                Records(self._store, time.time),
+                unite=Uniting(store=self._store, locations=self._locations),
+                find=finding,
+                made=finding.made,
+                replicate=self._replication.carry_out,
+            ),
         )
         self._listening = Listening(self._serving)
         self._letting_go: list[asyncio.Task[None]] = []
@@ -113,18 +138,21 @@ class Worker:
         await self._say(Ready())
         sweeping = asyncio.create_task(self._sweep())
         reporting = asyncio.create_task(self._report())
+        journal = asyncio.create_task(self._replication.run())
         orders = asyncio.create_task(self._obey())
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, orders.cancel)
         try:
             await asyncio.wait([orders])
             await self._drain()
         finally:
-            for task in (sweeping, reporting, *self._letting_go):
+            for task in (sweeping, reporting, journal, *self._letting_go):
                 task.cancel()
             self._access.close()
             # It deletes halves of images where they were to be, so it comes before the connections' end.
             await self._serving.staging.close()
+            await self._replication.close()
             await self._serving.upstreams.close()
+            await self._locations.close()
             await self._store.close()
 
     async def _obey(self) -> None:
@@ -192,6 +220,8 @@ class Worker:
             await asyncio.sleep(pause)
             began = time.perf_counter()
             await self._say(Counted(self._serving.samples()))
+            if found := self._locations.take():
+                await self._say(Learned(found))
             pause = max(REPORT_SECONDS, (time.perf_counter() - began) * REPORT_SHARE)
 
     async def _say(self, message: Message) -> None:

@@ -13,6 +13,8 @@ from oidproxy.tokens.opening import present
 from oidproxy.tokens.presented import Form, Presented
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from oidproxy.http.head import RequestHead
     from oidproxy.routing.decision import Snapshot
 
@@ -39,6 +41,20 @@ def carried_token(head: RequestHead, cloud: str, snapshot: Snapshot) -> Presente
     if token.form is Form.CLOSED or token.home != cloud:
         raise TokenRefused(f"X-Scope-Tokens has a token for {cloud} that is none of {cloud}'s own.")
     return token
+
+
+def carried_tokens(head: RequestHead, snapshot: Snapshot) -> Mapping[str, Presented]:
+    """All tokens that came with the request, by their clouds; those of unknown clouds are nobody's.
+
+    Raises:
+        BadRequest, TokenRefused: as `carried_token`.
+    """
+    text = head.text(FIELD)
+    names = (
+        dict.fromkeys(name for name, _ in _pairs(text) if name in snapshot.registry.clouds) if text else {}
+    )
+    found = {name: carried_token(head, name, snapshot) for name in names}
+    return {name: token for name, token in found.items() if token is not None}
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:

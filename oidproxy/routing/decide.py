@@ -15,8 +15,9 @@ from oidproxy.errors import OidproxyError, ScopeError, TokenRefused
 from oidproxy.routing import forwarding, inbound, issuing, keystones, known, own_pages, validating
 from oidproxy.routing.authorities import facade
 from oidproxy.routing.carriers import IDENTITY
-from oidproxy.routing.decision import Arrival, Decision, Forward, Refuse, Snapshot
+from oidproxy.routing.decision import Arrival, Decision, FanOut, Forward, Refuse, Snapshot
 from oidproxy.routing.identity_calls import ISSUING, IdentityCall, identity_call
+from oidproxy.routing.plans import Several, meant
 from oidproxy.scope.report import render
 
 if TYPE_CHECKING:
@@ -57,9 +58,19 @@ def _decide(
 
 def _afresh(head: RequestHead, arrival: Arrival, snapshot: Snapshot, now: float) -> Decision:
     decision = _at(inbound.read(head, arrival, snapshot, now), None)
-    if isinstance(decision, Forward):
+    if isinstance(decision, FanOut) or (
+        isinstance(decision, Forward) and not _one_of_several(decision, snapshot)
+    ):
         known.keep(decision, head, arrival, snapshot)
     return decision
+
+
+def _one_of_several(decision: Forward, snapshot: Snapshot) -> bool:
+    """Whether other calls of this scope and service go to further clouds."""
+    route = decision.route
+    if route.expr is None:
+        return False
+    return isinstance(meant(route.expr, route.service_type, route.home, snapshot), Several)
 
 
 def _at(asked: Inbound, body: bytes | None) -> Decision:
@@ -78,7 +89,7 @@ def _identity(asked: Inbound, body: bytes | None) -> Decision:
         return validating.validate(asked)
     if call is IdentityCall.REVOKE:
         return validating.revoke(asked)
-    return keystones.forward(asked)
+    return keystones.call(asked)
 
 
 def _refusal(error: OidproxyError, head: RequestHead, arrival: Arrival) -> Refuse:

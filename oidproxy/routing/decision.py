@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from oidproxy.clouds.registry import Endpoint, Listener, Origin, Registry
 from oidproxy.quickly import quickly
@@ -14,7 +14,7 @@ from oidproxy.routing.memory import Memory
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from oidproxy.clouds.plan import Plan
+    from oidproxy.clouds.plan import One, Plan
     from oidproxy.errors import OidproxyError
     from oidproxy.scope.tree import Expr, Scope
     from oidproxy.tokens.closed import Keyring
@@ -199,6 +199,9 @@ class Page(StrEnum):
     PROFILE = "openstack-api"
     CLOUDS = "clouds"
     EXPLAIN = "explain"
+    REQUESTS = "requests"
+    RESOURCES = "resources"
+    LOCATE = "locate"
     OPTIONS = "options"
 
 
@@ -226,14 +229,171 @@ class ReadBody:
     limit: int
 
 
+class Kind(StrEnum):
+    """What a request of several clouds asks for, by method and path (scope-language: Meaning)."""
+
+    COLLECTION = "collection"
+    """GET or HEAD of a collection."""
+    ITEM_READ = "item"
+    """GET or HEAD of an item, or of what is below one."""
+    CREATE = "create"
+    """POST on a collection."""
+    CHANGE = "change"
+    """PUT, PATCH or an action on an item."""
+    DELETE = "delete"
+    """DELETE of an item."""
+    DATA = "data"
+    """PUT of an item's data, as Glance's `/v2/images/{id}/file`."""
+
+
+@quickly
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What of a path below a service is what: `/v2.1/<project>/servers/<id>/action`."""
+
+    collection: bytes
+    """The path of the collection, as it was asked: `/v2.1/<project>/servers`; for an item that which holds
+    it."""
+    name: str
+    """The collection's name in its API: `servers`, `os-keypairs`."""
+    item: bytes = b""
+    """The item's id, percent-decoded; empty for a collection."""
+    below: bytes = b""
+    """The path below the item: `/action`; empty for the item itself."""
+
+
+@quickly
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One of several clouds that a request goes to."""
+
+    one: One
+    """As the plan names it."""
+    forward: Forward
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """One of several clouds to which the request cannot go, and why."""
+
+    one: One
+    error: OidproxyError
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Which clouds of a plan have a service, and where; the same for every request of one scope and home."""
+
+    places: Mapping[One, Endpoint]
+    """In the plan's order."""
+    absent: tuple[Absent, ...] = ()
+    """The others: they have no such service or may have none, or they do not admit this home's users."""
+    direct: frozenset[str] = frozenset()
+    """The clouds whose services ask their own Keystone."""
+
+
+class Narrows(Protocol):
+    """What travels with a token to one of several clouds (`routing.narrowing`)."""
+
+    def scope(self, one: One) -> Scope:
+        """The scope for this one."""
+        ...
+
+
+@quickly
 @dataclass(frozen=True, slots=True)
 class FanOut:
-    """A plan of several clouds."""
+    """A request of several clouds. The ways to them are made one by one: often few are gone."""
 
     plan: Plan
-    route: Route
-    token: Presented | None
-    service_token: Presented | None
+    kind: Kind
+    asked: Asked
+    ways: Ways
+    """To at least one cloud."""
+    first: Forward
+    """To the first of them; what is the same for all may be read there. It has no stage, and the scope of
+    the whole request."""
+    direct: frozenset[str] = frozenset()
+    """The clouds of the plan whose services ask their own Keystone."""
+    carried: Mapping[str, Presented] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    """The client's own tokens of those."""
+    stage: Stage | None = None
+    """From where images come to those, where it is another cloud; its target is the first of the clouds."""
+    images_at: Mapping[str, Endpoint] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    """Where the image services of those are."""
+    body: bytes | None = field(default=None, repr=False)
+    """The request's whole body, where it was read."""
+    narrowing: Narrows | None = field(default=None, repr=False, compare=False)
+    """What scope travels with the token to each; None: that of the request."""
+
+    @property
+    def ones(self) -> tuple[One, ...]:
+        """The clouds that have the service and admit the user's home, in the plan's order."""
+        return tuple(self.ways.places)
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        """The ways to all of them."""
+        return tuple(map(self.leg, self.ways.places))
+
+    @property
+    def absent(self) -> tuple[Absent, ...]:
+        """The other clouds of the plan."""
+        return self.ways.absent
+
+    @property
+    def route(self) -> Route:
+        """The way to the first of the clouds."""
+        return self.first.route
+
+    @property
+    def token(self) -> Presented | None:
+        """X-Auth-Token as presented."""
+        return self.first.token
+
+    def leg(self, one: One, target: bytes | None = None) -> Leg:
+        """The way to one of `ones`; to another path and query below the service where `target` says so."""
+        first, known = self.first, self.first.route
+        endpoint = self.ways.places[one]
+        asked = known.target[len(known.endpoint.root.encode()) :] if target is None else target
+        route = Route(
+            known.service_type,
+            endpoint,
+            endpoint.root.encode() + asked,
+            known.rest if target is None else target.partition(b"?")[0],
+            known.home,
+            known.carrier,
+            known.effective if self.narrowing is None else self.narrowing.scope(one),
+            known.explicit,
+            known.facade,
+            known.expr,
+        )
+        direct = one.cloud in self.direct
+        exchanged = direct and known.home != one.cloud
+        return Leg(
+            one,
+            Forward(
+                route,
+                first.token,
+                first.service_token,
+                first.scoped,
+                direct,
+                self.carried.get(one.cloud) if exchanged else None,
+                None,
+                self._staged(one) if direct else None,
+            ),
+        )
+
+    def _staged(self, one: One) -> Stage | None:
+        stage = self.stage
+        place = None if stage is None else self.images_at.get(one.cloud)
+        if stage is None or place is None or stage.source.route.cloud == one.cloud:
+            return None
+        known = stage.target
+        way = replace(known.route, endpoint=place, target=place.root.encode() + b"/")
+        exchanged = known.route.home != one.cloud
+        carried = self.carried.get(one.cloud) if exchanged else None
+        return replace(stage, target=replace(known, route=way, carried=carried))
 
 
 Decision = Forward | Issue | Validate | Revoke | Answer | Refuse | ReadBody | FanOut

@@ -10,13 +10,14 @@ The value of `explain`, whose names and meanings stay (`null` where there is not
         "expression": "cloud-2",     what the carrier binds the service to
         "plan": "cloud-2",           what that means here: also `all of a, b`, `first of a, b`, `2 of a, b, c`
         "clouds": ["cloud-2"],       the clouds of the plan, doubles once
-        "cloud": "cloud-2",          the one that would be called
+        "cloud": "cloud-2",          the one that would be called; null where several would be
         "region": "RegionOne",
         "endpoint": "http://…",      its address there; for operators only
         "token": "closed",           none, bare, sealed or closed: the form in which the token would go there
         "admitted": true,            whether that cloud admits users of the home at all
         "status": null,              with a refusal: its HTTP status …
-        "error": null}],             … and what it says
+        "error": null,               … and what it says
+        "left_out": null}],          of several clouds, those that would not be asked: {"cloud-3": why, …}
      "request":                      only for one request:
        {"method": "GET",
         "path": "/image/v2/images",  as it was asked, without query
@@ -31,7 +32,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from oidproxy.clouds.plan import One, Plan, members
-from oidproxy.errors import NotSupported, OidproxyError, ScopeError
+from oidproxy.errors import OidproxyError, ScopeError
 from oidproxy.routing import inbound
 from oidproxy.routing.carriers import IDENTITY, Bound, Carriers
 from oidproxy.routing.completion import complete
@@ -49,10 +50,12 @@ from oidproxy.routing.decision import (
     Route,
     Snapshot,
     Validate,
+    Ways,
 )
+from oidproxy.routing.fanning import check_several
 from oidproxy.routing.forwarding import effective_scope
 from oidproxy.routing.paths import Place
-from oidproxy.routing.plans import one_cloud, plan_of
+from oidproxy.routing.plans import Several, meant, plan_of
 from oidproxy.routing.why import sent_as, written_plan
 from oidproxy.scope.canonical import canonical, canonical_expr
 from oidproxy.scope.report import render
@@ -130,17 +133,32 @@ class _Telling:
         at = inbound.at_place(
             asked.head, asked.arrival, asked.snapshot, asked.now, Place(None, service_type, b"/")
         )
-        return self._row(service_type, self._below_root(service_type, decide_place(at, b"")))
-
-    def _below_root(self, service_type: str, decision: Decision) -> Decision:
-        """The root is a version document: of several clouds, one answers that, but no call behind it."""
+        decision = decide_place(at, b"")
         route = _route(decision)
-        if route is not None and route.expr is not None and service_type != IDENTITY:
-            try:
-                one_cloud(route.expr, service_type, self.carriers.home, self.asked.snapshot)
-            except NotSupported as error:
-                return Refuse(error)
-        return decision
+        if route is None or route.expr is None or service_type == IDENTITY:
+            return self._row(service_type, decision)
+        # The root is a version document, which one of several clouds answers; calls behind it go to all.
+        found = meant(route.expr, service_type, self.carriers.home, asked.snapshot)
+        if isinstance(found, One):
+            return self._row(service_type, decision)
+        bound = Bound(route.expr, route.carrier)
+        return self._bound(service_type, bound) | self._of_several(at, found, bound)
+
+    def _of_several(self, at: Inbound, found: Several, bound: Bound) -> Row:
+        """What is wrong with the calls to these clouds, if anything is."""
+        try:
+            ways = check_several(at, found, bound, self.carriers.home, has_token=self.token is not None)
+        except OidproxyError as error:
+            return _refusal(Refuse(error))
+        return {"left_out": self._left_out(ways)}
+
+    def _left_out(self, ways: Ways) -> dict[str, str]:
+        """The clouds of a plan that would not be asked, and why."""
+        return {
+            written_plan(absent.one): absent.error.message
+            for absent in ways.absent
+            if self._may_see(absent.one.cloud)
+        }
 
     def request(self, decision: Decision) -> list[Row]:
         """The service of one request; none where it is answered here."""
@@ -175,6 +193,7 @@ class _Telling:
             "admitted": None,
             "status": None,
             "error": None,
+            "left_out": None,
         }
 
     def _plan(self, service_type: str, bound: Bound) -> Plan | None:
@@ -186,6 +205,8 @@ class _Telling:
             return None  # the decision is a refusal that says why
 
     def _called(self, decision: Decision, route: Route | None) -> Row:
+        if isinstance(decision, FanOut):
+            return {"left_out": self._left_out(decision.ways)}
         if route is None or not self._may_see(route.cloud):
             return {}
         called = {

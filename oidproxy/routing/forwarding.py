@@ -5,30 +5,35 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from oidproxy.errors import BadRequest, BodyTooLarge, TokenRefused
-from oidproxy.http.head import Length, NoBody
+from oidproxy.clouds.plan import One
+from oidproxy.errors import BadRequest, TokenRefused
+from oidproxy.http.head import NoBody
 from oidproxy.routing.boxes import box_of, check_call, check_narrows
 from oidproxy.routing.carried import carried_token
 from oidproxy.routing.carriers import IDENTITY
 from oidproxy.routing.completion import complete
 from oidproxy.routing.credentials import auth_token, service_token
-from oidproxy.routing.decision import Forward, ReadBody
+from oidproxy.routing.decision import Forward
 from oidproxy.routing.delegation import check_acts_now
+from oidproxy.routing.fanning import fan_out
 from oidproxy.routing.infrastructure import check_together
 from oidproxy.routing.plans import member
-from oidproxy.routing.routes import route, serving_cloud
+from oidproxy.routing.reading import read_body
+from oidproxy.routing.routes import route, serving
 from oidproxy.routing.scopes import merged
 from oidproxy.routing.staged import stage
 from oidproxy.routing.staging import images_named, names_images
 from oidproxy.scope.canonical import canonical_expr
 
 if TYPE_CHECKING:
+    from oidproxy.routing.carriers import Bound, Carriers
+    from oidproxy.routing.decision import FanOut, ReadBody
     from oidproxy.routing.inbound import Inbound
     from oidproxy.scope.tree import Scope
     from oidproxy.tokens.presented import Presented
 
 
-def forward(inbound: Inbound, body: bytes | None = None) -> Forward | ReadBody:
+def forward(inbound: Inbound, body: bytes | None = None) -> Forward | FanOut | ReadBody:
     """A call to a service. Raises what `decide` turns into a refusal."""
     token = auth_token(inbound.head, inbound.snapshot, inbound.local)
     service = service_token(inbound.head, inbound.snapshot, inbound.local)
@@ -37,7 +42,29 @@ def forward(inbound: Inbound, body: bytes | None = None) -> Forward | ReadBody:
     scoped = check_scoped(token, effective, inbound)
     carriers = inbound.carriers(token)
     bound = complete(carriers, inbound.place.service_type)
-    one = serving_cloud(inbound, bound, carriers)
+    found = serving(inbound, bound, carriers)
+    tokens = token, service
+    if isinstance(found, One):
+        return _to_one(
+            inbound, found, bound, carriers, effective=effective, tokens=tokens, scoped=scoped, body=body
+        )
+    return fan_out(
+        inbound, found, bound, carriers, effective=effective, tokens=tokens, scoped=scoped, body=body
+    )
+
+
+def _to_one(
+    inbound: Inbound,
+    one: One,
+    bound: Bound,
+    carriers: Carriers,
+    *,
+    effective: Scope,
+    tokens: tuple[Presented | None, Presented | None],
+    scoped: bool,
+    body: bytes | None,
+) -> Forward | ReadBody:
+    token, service = tokens
     check_together(inbound, carriers, one.cloud)
     way = route(inbound, one, bound, carriers.home, effective=effective)
     direct = inbound.registry.clouds[one.cloud].direct
@@ -53,18 +80,6 @@ def forward(inbound: Inbound, body: bytes | None = None) -> Forward | ReadBody:
         staged = replace(staged, images=images_named(way.service_type, way.rest, body))
     carried = carried_token(inbound.head, one.cloud, inbound.snapshot) if exchanged else None
     return Forward(way, token, service, scoped, direct, carried, body, staged)
-
-
-def read_body(inbound: Inbound) -> ReadBody:
-    """Read this request's body, if it may be held.
-
-    Raises:
-        BodyTooLarge: it says that it is longer.
-    """
-    framing, limit = inbound.head.framing, inbound.registry.limits.request_body
-    if isinstance(framing, Length) and framing.size > limit:
-        raise BodyTooLarge(f"This request's body has to be read whole, so it may hold at most {limit} bytes.")
-    return ReadBody(limit)
 
 
 def _names_images(inbound: Inbound) -> bool:

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 _CREATES = frozenset({b"servers", b"os-volumes_boot"})
 
 
-def check_together(inbound: Inbound, carriers: Carriers, cloud: str) -> None:
+def check_together(inbound: Inbound, carriers: Carriers, *clouds: str) -> None:
     """Refuse a server or an attached port whose network or placement is bound to another cloud.
 
     Nova binds the port, and asks placement, with accounts of its own cloud: such a server could only fail
-    later (scope-language: Meaning).
+    later (scope-language: Meaning). With several clouds each has to have a network of the scope, and each
+    network one of the clouds.
 
     Raises:
         BadRequest: with the explanation.
@@ -40,14 +41,31 @@ def check_together(inbound: Inbound, carriers: Carriers, cloud: str) -> None:
         bound = carriers.binding(service_type)
         if bound is None or bound.expr is None:
             continue
-        for one in members(plan_of(bound.expr, service_type, carriers.home, inbound.snapshot)):
-            if not _share(inbound.registry, cloud, one.cloud, service_type):
-                raise BadRequest(
-                    f"The scope binds {service_type} to {canonical_expr(bound.expr)}, but compute to "
-                    f"{cloud}: a server needs the {service_type} of its own cloud. Leave {service_type} out "
-                    f"of the scope, then it follows compute. (Where {cloud} does share it, its operator "
-                    "declares so with `shares`.)"
-                )
+        plan = plan_of(bound.expr, service_type, carriers.home, inbound.snapshot)
+        others = tuple(dict.fromkeys(one.cloud for one in members(plan)))
+        torn = _torn(inbound.registry, clouds, others, service_type)
+        if torn is not None:
+            raise BadRequest(
+                f"The scope binds {service_type} to {canonical_expr(bound.expr)}, but compute to "
+                f"{torn}: a server needs the {service_type} of its own cloud. Leave {service_type} out "
+                f"of the scope, then it follows compute. (Where {torn} does share it, its operator "
+                "declares so with `shares`.)"
+            )
+
+
+def _torn(
+    registry: Registry, clouds: tuple[str, ...], others: tuple[str, ...], service_type: str
+) -> str | None:
+    """A cloud whose servers would lack what these others have, or have it elsewhere; None if all fits."""
+    if clouds == others:
+        return None
+    for cloud in clouds:
+        if not any(_share(registry, cloud, other, service_type) for other in others):
+            return cloud
+    for other in others:
+        if not any(_share(registry, cloud, other, service_type) for cloud in clouds):
+            return clouds[0]
+    return None
 
 
 def _needs_both(path: tuple[bytes, ...]) -> bool:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from oidproxy.errors import TokenRefused
 from oidproxy.routing.carriers import IDENTITY
 from oidproxy.routing.credentials import opened
-from oidproxy.routing.decision import Forward, Route
-from oidproxy.routing.paths import PAGES, SCOPED
+from oidproxy.routing.decision import FanOut, Forward, Route
+from oidproxy.routing.paths import PAGES, REQUESTS, SCOPED
+from oidproxy.routing.resources import read
 from oidproxy.scope.canonical import canonical
 from oidproxy.tokens.presented import Form
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _SLASH, _PERCENT = b"/%"
 _UNLIKE = frozenset({"OPTIONS", "POST"})
+_READS = frozenset({"GET", "HEAD"})
 _OTHERWISE = frozenset({b"max-forwards", b"x-scope-tokens", b"x-service-token", b"x-storage-token"})
 """Fields that may change what is done with a call."""
 
@@ -40,9 +42,11 @@ class _Way:
     route: Route
     root: bytes
     scoped: bool
+    fanout: FanOut | None = None
+    """Where it goes to several clouds: of no path in particular."""
 
 
-def again(head: RequestHead, arrival: Arrival, snapshot: Snapshot) -> Forward | None:
+def again(head: RequestHead, arrival: Arrival, snapshot: Snapshot) -> Forward | FanOut | None:
     """The decision about a call like one that was decided before; None where it has to be made."""
     found = _parts(head, arrival)
     if found is None:
@@ -58,6 +62,8 @@ def again(head: RequestHead, arrival: Arrival, snapshot: Snapshot) -> Forward | 
         memory.routes.missed += 1
         return None
     memory.routes.found += 1
+    if way.fanout is not None:
+        return _several_again(way.fanout, head, way.root + head.target[len(before) :], rest, token)
     known = way.route
     route = Route(
         known.service_type,
@@ -74,16 +80,42 @@ def again(head: RequestHead, arrival: Arrival, snapshot: Snapshot) -> Forward | 
     return Forward(route, token, None, way.scoped)
 
 
-def keep(decision: Forward, head: RequestHead, arrival: Arrival, snapshot: Snapshot) -> None:
+def _several_again(
+    known: FanOut, head: RequestHead, target: bytes, rest: bytes, token: Presented | None
+) -> FanOut | None:
+    """What is read in several clouds: a call that changes something has to be looked at as a whole."""
+    asked = read(known.route.service_type, head.method, rest) if head.method in _READS else None
+    if asked is None:
+        return None
+    way = known.route
+    route = Route(
+        way.service_type,
+        way.endpoint,
+        target,
+        rest,
+        way.home,
+        way.carrier,
+        way.effective,
+        way.explicit,
+        way.facade,
+        way.expr,
+    )
+    first = Forward(route, token, None, known.first.scoped)
+    return FanOut(known.plan, *asked, known.ways, first, narrowing=known.narrowing)
+
+
+def keep(decision: Forward | FanOut, head: RequestHead, arrival: Arrival, snapshot: Snapshot) -> None:
     """Remember a decision, if calls like this one are decided alike."""
     found, token = _parts(head, arrival), decision.token
+    first = decision.first if isinstance(decision, FanOut) else decision
     if (
         found is None
         or decision.direct
-        or decision.service_token is not None
+        or first.service_token is not None
         or decision.route.service_type == IDENTITY
         or (token is not None and token.form is Form.CLOSED)
         or decision.route.rest != found[1]
+        or (isinstance(decision, FanOut) and head.method not in _READS)
     ):
         return
     key = _key(head, arrival, found[0], token)
@@ -91,7 +123,12 @@ def keep(decision: Forward, head: RequestHead, arrival: Arrival, snapshot: Snaps
     root = route.endpoint.root.encode()
     scope = "" if token is None else canonical(token.scope)
     weight = len(found[0]) + len(head.get(b"x-scope") or b"") + len(scope) + len(head.host)
-    snapshot.memory.put(key, _Way(arrival.listener, route, root, decision.scoped), weight)
+    # The plan and the ways of a scope are the same objects for all of its calls, and weighed as such.
+    fanout = decision if isinstance(decision, FanOut) else None
+    if fanout is not None:
+        fanout = replace(fanout, first=Forward(route, None, None, first.scoped), body=None)
+    way = _Way(arrival.listener, route, root, first.scoped, fanout)
+    snapshot.memory.put(key, way, weight)
 
 
 def _parts(head: RequestHead, arrival: Arrival) -> tuple[bytes, bytes] | None:
@@ -122,7 +159,7 @@ def _before(path: bytes, arrival: Arrival) -> bytes | None:
             return None
         end = path.find(b"/", end + 1)
     elif arrival.service_type is not None:
-        return b""
+        return None if path.startswith(REQUESTS) else b""
     else:
         end = path.find(b"/", 1)
     return path[:end] if end > 0 else None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from oidproxy.http.head import RequestHead
     from oidproxy.routing.inbound import Inbound
 
-_ASKS_WHO = frozenset({Page.CLOUDS, Page.EXPLAIN})
+_ASKS_WHO = frozenset({Page.CLOUDS, Page.EXPLAIN, Page.LOCATE, Page.REQUESTS, Page.RESOURCES})
 
 
 def ends_here(head: RequestHead) -> bool:
@@ -44,6 +44,8 @@ def answer(inbound: Inbound, page: Page) -> Answer:
     if inbound.head.method not in {"GET", "HEAD"}:
         raise MethodNotAllowed("This page is only read.", fields={"Allow": "GET, HEAD"})
     query = dict(parse_qsl(inbound.head.query.decode("latin-1"), keep_blank_values=True))
+    if page is Page.REQUESTS:
+        query["request"] = inbound.place.rest.decode("latin-1")
     return Answer(
         page,
         inbound.facade(inbound.url.tag),

@@ -30,8 +30,13 @@ PAGES: Mapping[bytes, Page] = MappingProxyType(
         b"/.well-known/openstack/api": Page.PROFILE,
         b"/.well-known/oidproxy/clouds": Page.CLOUDS,
         b"/.well-known/oidproxy/explain": Page.EXPLAIN,
+        b"/.well-known/oidproxy/locate": Page.LOCATE,
+        b"/.well-known/oidproxy/resources": Page.RESOURCES,
     }
 )
+
+REQUESTS = b"/.well-known/oidproxy/requests/"
+"""What stands before the id of a request that somebody asks about."""
 
 _PERCENT = ord("%")
 
@@ -45,7 +50,8 @@ class Place:
     service_type: str = ""
     """Official type; some cloud has it, or the port that was asked stands for it."""
     rest: bytes = b"/"
-    """The path below the service; never empty, and what a client left out is `/`."""
+    """The path below the service; never empty, and what a client left out is `/`. Of a page that is about
+    something, what it is about."""
 
 
 def split_scope(path: bytes) -> tuple[bytes | None, bytes]:
@@ -68,6 +74,8 @@ def locate(below: bytes, arrival: Arrival, registry: Registry, *, scoped: bool) 
     page = PAGES.get(below)
     if page is not None:
         return Place(page)
+    if below.startswith(REQUESTS):
+        return Place(Page.REQUESTS, rest=below[len(REQUESTS) :])
     if arrival.service_type is None:
         return _by_path(below, registry)
     if scoped:

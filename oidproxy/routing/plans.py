@@ -1,11 +1,11 @@
-"""Which one cloud an expression means, where it has to be one."""
+"""Which cloud an expression means, or which ones; and which, where it has to be one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oidproxy.clouds.plan import Crossed, One, Plan, members
+from oidproxy.clouds.plan import Crossed, Every, First, One, Plan, members
 from oidproxy.errors import BadRequest, NotSupported, ScopeError
 from oidproxy.routing.carriers import IDENTITY
 from oidproxy.routing.scopes import meaning
@@ -17,20 +17,37 @@ if TYPE_CHECKING:
 
 NAMES_SHOWN = 8
 
+WEIGHT_OF_A_CLOUD = 3
+"""What a cloud of a plan weighs in the memory (`Memory.put`): some 160 bytes, as three bytes of text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Several:
-    """A plan that is no single cloud, as much of it as a message needs."""
+    """A plan that is no single cloud."""
 
+    plan: Plan
     names: tuple[str, ...]
+    """Of its clouds, those that a user of the home may know of."""
     count: int
     crossed: bool
+    """Somewhere in it is one resource across clouds."""
 
 
 def plan_of(expr: Expr, service_type: str, home: str, snapshot: Snapshot) -> Plan:
     """The whole plan of what this service is bound to. Raises ScopeError."""
     bound = Scope((Binding(service_type, expr),))
     return meaning(bound, service_type, expr, home, snapshot.registry)
+
+
+def meant(expr: Expr, service_type: str, home: str, snapshot: Snapshot) -> One | Several:
+    """The cloud, or the clouds, that serve this service. Raises ScopeError."""
+    key = ("one", expr, home)
+    found: One | Several | None = snapshot.memory.get(key)
+    if found is None:
+        found = _meant(plan_of(expr, service_type, home, snapshot), home, snapshot)
+        count = 1 if isinstance(found, One) else found.count
+        snapshot.memory.put(key, found, len(canonical_expr(expr)) + count * WEIGHT_OF_A_CLOUD)
+    return found
 
 
 def one_cloud(expr: Expr, service_type: str, home: str, snapshot: Snapshot) -> One:
@@ -40,14 +57,10 @@ def one_cloud(expr: Expr, service_type: str, home: str, snapshot: Snapshot) -> O
         ScopeError: the expression means nothing here.
         NotSupported: it means several clouds, or one resource across clouds.
     """
-    key = ("one", expr, home)
-    found: One | Several | None = snapshot.memory.get(key)
-    if found is None:
-        found = _one(plan_of(expr, service_type, home, snapshot), home, snapshot)
-        snapshot.memory.put(key, found, len(canonical_expr(expr)))
+    found = meant(expr, service_type, home, snapshot)
     if isinstance(found, One):
         return found
-    raise NotSupported(_several(found, expr, service_type))
+    raise NotSupported(of_several(found, expr, service_type, "this one is for one cloud only."))
 
 
 def member(expr: Expr, cloud: str, home: str, snapshot: Snapshot) -> One | None:
@@ -81,22 +94,33 @@ def first_named(expr: Expr, preferred: tuple[str, ...], home: str, snapshot: Sna
 _NOBODY = One("")
 
 
-def _one(plan: Plan, home: str, snapshot: Snapshot) -> One | Several:
+def _meant(plan: Plan, home: str, snapshot: Snapshot) -> One | Several:
     found = members(plan)
-    crossed = isinstance(plan, Crossed)
+    crossed = _is_crossed(plan)
     if len(found) == 1 and not crossed:
         return found[0]
     # A set tells the names of clouds only to whom they admit: users of one cloud need not know of the others.
     clouds = snapshot.registry.clouds
     names = [one.cloud for one in found if one.cloud == home or home in clouds[one.cloud].admits]
-    return Several(tuple(names), len(found), crossed)
+    return Several(plan, tuple(names), len(found), crossed)
+
+
+def _is_crossed(plan: Plan) -> bool:
+    match plan:
+        case Crossed():
+            return True
+        case Every(plans) | First(plans):
+            return any(map(_is_crossed, plans))
+        case _:
+            return False
 
 
 def _member(plan: Plan, cloud: str) -> One | None:
     return next((one for one in members(plan) if one.cloud == cloud), None)
 
 
-def _several(found: Several, expr: Expr, service_type: str) -> str:
+def of_several(found: Several, expr: Expr, service_type: str, why: str) -> str:
+    """What to say of a request that several clouds cannot be asked for; `why` ends the sentence."""
     shown = found.names[:NAMES_SHOWN]
     names = ", ".join([*shown, "…"] if found.count > len(shown) else shown)
     text = canonical_expr(expr)
@@ -105,8 +129,8 @@ def _several(found: Several, expr: Expr, service_type: str) -> str:
             f"The scope binds {service_type} to {text}: no service has one resource across clouds ({names})."
         )
     return (
-        f"The scope binds {service_type} to {text}, which means {found.count} clouds ({names}): this version "
-        "serves a service from one cloud per request. Name one of them."
+        f"The scope binds {service_type} to {text}, which means {found.count} clouds ({names}): {why} Name "
+        "one of them."
     )
 
 

@@ -9,7 +9,8 @@ from oidproxy.errors import EndpointsUnknown, NotSupported
 from oidproxy.routing import versions
 from oidproxy.routing.carriers import IDENTITY, Bound, Carriers
 from oidproxy.routing.decision import Facade, Route
-from oidproxy.routing.plans import one_cloud
+from oidproxy.routing.plans import Several, meant
+from oidproxy.routing.resources import describes
 
 if TYPE_CHECKING:
     from oidproxy.clouds.registry import Endpoint, Registry
@@ -20,14 +21,17 @@ RETRY_AFTER = "60"
 """Seconds. Endpoints come with a reload, which somebody or something has to ask for."""
 
 
-def serving_cloud(inbound: Inbound, bound: Bound, carriers: Carriers) -> One:
-    """The cloud that serves the service of this request. Raises ScopeError, NotSupported."""
+def serving(inbound: Inbound, bound: Bound, carriers: Carriers) -> One | Several:
+    """The cloud, or the clouds, that serve the service of this request. Raises ScopeError."""
     if bound.expr is None:
         return One(carriers.home)
-    service_type = inbound.place.service_type
-    if versions.are_asked(inbound.head.method, inbound.place.rest):
-        return versions.answering(bound.expr, service_type, carriers.home, inbound.snapshot)
-    return one_cloud(bound.expr, service_type, carriers.home, inbound.snapshot)
+    place, method = inbound.place, inbound.head.method
+    found = meant(bound.expr, place.service_type, carriers.home, inbound.snapshot)
+    if isinstance(found, Several) and (
+        versions.are_asked(method, place.rest) or describes(place.service_type, method, place.rest)
+    ):
+        return versions.answering(bound.expr, place.service_type, carriers.home, inbound.snapshot)
+    return found
 
 
 def route(
@@ -40,7 +44,7 @@ def route(
         EndpointsUnknown: its endpoints could not be learned.
     """
     place = inbound.place
-    endpoint = _endpoint(inbound.registry, one, place.service_type)
+    endpoint = endpoint_of(inbound.registry, one, place.service_type)
     return Route(
         service_type=place.service_type,
         endpoint=endpoint,
@@ -55,7 +59,8 @@ def route(
     )
 
 
-def _endpoint(registry: Registry, one: One, service_type: str) -> Endpoint:
+def endpoint_of(registry: Registry, one: One, service_type: str) -> Endpoint:
+    """Where this cloud serves a service. Raises NotSupported, EndpointsUnknown."""
     found = registry.endpoint(one.cloud, service_type, one.region)
     if found is None and service_type == IDENTITY:
         # A cloud is one Keystone: it is often listed in one region only and serves all of them.

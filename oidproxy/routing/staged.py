@@ -16,7 +16,7 @@ from oidproxy.routing.carried import carried_token
 from oidproxy.routing.completion import complete
 from oidproxy.routing.decision import Forward, Route, Stage
 from oidproxy.routing.plans import one_cloud
-from oidproxy.routing.staging import BLOCK_STORAGE, COMPUTE
+from oidproxy.routing.staging import BLOCK_STORAGE, COMPUTE, images_named, names_images
 
 if TYPE_CHECKING:
     from oidproxy.routing.carriers import Carriers
@@ -40,6 +40,24 @@ def stage(inbound: Inbound, way: Route, token: Presented | None, carriers: Carri
         return None
     there, here = (_service(inbound, way, cloud, token) for cloud in (source.cloud, way.cloud))
     return Stage(there, here) if there is not None and here is not None else None
+
+
+def stage_of_several(
+    inbound: Inbound, way: Route, token: Presented | None, carriers: Carriers, body: bytes | None
+) -> Stage | None:
+    """The same for several clouds: whose images they are, as if for the first of them.
+
+    Raises as `stage`.
+    """
+    if way.service_type not in {COMPUTE, BLOCK_STORAGE} or token is None or box_of(token) is not None:
+        return None
+    source = _images(inbound, carriers)
+    there = None if source is None else _service(inbound, way, source.cloud, token)
+    here = _service(inbound, way, way.cloud, token)
+    if there is None or here is None:
+        return None
+    named = body is not None and names_images(way.service_type, inbound.head.method, way.rest)
+    return Stage(there, here, images_named(way.service_type, way.rest, body or b"") if named else ())
 
 
 def _images(inbound: Inbound, carriers: Carriers) -> One | None:

@@ -33,13 +33,14 @@ def why(decision: Decision) -> str:
     """The value of X-Scope-Why: ASCII, at most 1 KiB, `key=value` pairs.
 
     `service`, `cloud`, `region`, `by` (the carrier), `scope` (what it says, if it bound the service) and
-    `token` (the form in which the request's token is sent).
+    `token` (the form in which the request's token is sent). Of several clouds, in the place of `cloud` and
+    `region`, `kind` (what is asked of them) and `clouds` (how many can be asked).
     """
     match decision:
         case Forward(route, token, direct=direct):
             pairs = _way(route) | {"token": sent_as(token, route, direct=direct)}
-        case FanOut(_, route, token):
-            pairs = _way(route) | {"token": sent_as(token, route)}
+        case FanOut():
+            pairs = _ways(decision)
         case Issue(route) | Validate(route) | Revoke(route):
             pairs = _way(route) | {"token": Form.BARE.value}
         case Answer(page):
@@ -84,6 +85,14 @@ def _parts(plans: tuple[Plan, ...]) -> str:
     return ", ".join(
         written_plan(plan) if isinstance(plan, One) else f"({written_plan(plan)})" for plan in plans
     )
+
+
+def _ways(fanout: FanOut) -> dict[str, str]:
+    """Of several clouds: what is asked of how many. Tokens go to each in a form of its own."""
+    pairs = _way(fanout.route)
+    del pairs["cloud"], pairs["region"]
+    token = "none" if fanout.token is None else "each"
+    return pairs | {"kind": fanout.kind.value, "clouds": str(len(fanout.ways.places)), "token": token}
 
 
 def _way(route: Route) -> dict[str, str]:

@@ -55,6 +55,9 @@ class Cloud:
     services: Mapping[str, Service]
     keystone: Keystone
     glance: Glance
+    nova: Nova
+    neutron: Neutron
+    cinder: Cinder
 
 
 class Assembly:
@@ -73,18 +76,19 @@ class Assembly:
         tokens = Tokens(keystone, settings.token_lifetime)
         nova = Nova(sources, f"compute.{settings.name}")
         fill_nova(nova)
+        neutron, cinder = Neutron(sources), Cinder(sources)
         services = {
             "identity": keystone_app.build(keystone, tokens, settings.auth_url),
             "image": glance_app.build(glance, self._guard("glance", "image", delay=True)),
             "compute": nova_app.build(nova, self._guard("nova", "compute"), self._processes(), self._new_key),
-            "network": self._neutron(keystone),
+            "network": self._neutron(neutron, keystone),
             "placement": self._placement(nova),
-            "block-storage": self._cinder(),
+            "block-storage": self._cinder(cinder),
         }
-        return Cloud(services, keystone, glance)
+        return Cloud(services, keystone, glance, nova, neutron, cinder)
 
     def _account(self, user: str, process: str, agent: str) -> Account:
-        credentials = Credentials(self._settings.auth_url, user, self._settings.password)
+        credentials = Credentials(self._settings.login_url, user, self._settings.password)
         return Account(credentials, process, agent, self._sources)
 
     def _guard(self, service: str, service_type: str, *, delay: bool = False) -> AuthToken:
@@ -113,8 +117,7 @@ class Assembly:
             placement=self._account("placement", name, agent),
         )
 
-    def _neutron(self, keystone: Keystone) -> Service:
-        neutron = Neutron(self._sources)
+    def _neutron(self, neutron: Neutron, keystone: Keystone) -> Service:
         admin = keystone.projects.find(name="admin")
         fill_neutron(neutron, admin["id"] if admin else "")
         agent = f"neutron-server {LIBRARIES}"
@@ -126,8 +129,7 @@ class Assembly:
         fill_placement(placement, nova)
         return placement_app.build(placement, self._guard("placement", "placement"), self._sources)
 
-    def _cinder(self) -> Service:
-        cinder = Cinder(self._sources)
+    def _cinder(self, cinder: Cinder) -> Service:
         fill_cinder(cinder)
         api, worker = (self._cinder_process(name) for name in ("cinder-api", "cinder-volume"))
         return cinder_app.build(cinder, self._guard("cinder", "block-storage"), api, worker)

@@ -27,7 +27,8 @@ AUTOMATIC = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 class Connections:
     """Carries out the calls of a cloud's procedures."""
 
-    def __init__(self, blobs: Blobs, recorder: Recorder | None) -> None:
+    def __init__(self, blobs: Blobs, recorder: Recorder | None, *, pool: int = POOL) -> None:
+        self._pool = pool
         self._blobs = blobs
         self._recorder = recorder
         self._sessions: dict[str, aiohttp.ClientSession] = {}
@@ -86,7 +87,7 @@ class Connections:
         session = self._sessions.get(process)
         if session is None:
             session = self._sessions[process] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=POOL, keepalive_timeout=30),
+                connector=aiohttp.TCPConnector(limit=self._pool, keepalive_timeout=30),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=120),
                 skip_auto_headers=AUTOMATIC,

@@ -52,7 +52,9 @@ class Driver:
     """One for all services of a cloud."""
 
     def __init__(self, connections: Connections, blobs: Blobs, directory: Path) -> None:
-        self._blobs = blobs
+        self.blobs = blobs
+        self.stirred: Callable[[], None] = lambda: None
+        """Called before a procedure goes on after a step: it may change something then."""
         self._directory = directory
         self._tasks: set[asyncio.Task[None]] = set()
         self._once: dict[Hashable, asyncio.Future[Any]] = {}
@@ -69,19 +71,28 @@ class Driver:
 
     async def run(self, procedure: Procedure[T], incoming: Incoming | None = None) -> T:
         """Run a procedure to its end; an exception of a step is raised inside it."""
-        outcome: Any = None
-        error: Exception | None = None
+        try:
+            step = procedure.send(None)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        return await self.resume(procedure, step, incoming)
+
+    async def resume(self, procedure: Procedure[T], step: Step, incoming: Incoming | None = None) -> T:
+        """Run a procedure that has yielded its first step to its end."""
         while True:
+            outcome: Any = None
+            error: Exception | None = None
+            try:
+                outcome = await self._perform(step, incoming)
+            except Exception as failure:  # noqa: BLE001 - whatever fails in a step is raised inside its procedure
+                error = failure
+            self.stirred()
             try:
                 step = procedure.throw(error) if error else procedure.send(outcome)
             except StopIteration as end:
                 result: T = end.value
                 return result
-            outcome, error = None, None
-            try:
-                outcome = await self._perform(step, incoming)
-            except Exception as failure:  # noqa: BLE001 - whatever fails in a step is raised inside its procedure
-                error = failure
 
     def _perform(self, step: Step, incoming: Incoming | None) -> Awaitable[Any]:
         if isinstance(step, ReadBody | Store):
@@ -98,7 +109,7 @@ class Driver:
         await asyncio.sleep(step.seconds)
 
     async def _discard(self, step: Discard) -> None:
-        self._blobs.remove(step.blob)
+        self.blobs.remove(step.blob)
 
     async def _spawn(self, step: Spawn) -> None:
         self.spawn(step.procedure)

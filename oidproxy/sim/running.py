@@ -33,18 +33,19 @@ if TYPE_CHECKING:
 
 def run(settings: CloudSettings) -> int:
     """Serve until SIGTERM or SIGINT."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve(settings))
     return 0
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, if it is there."""
     try:
         import uvloop  # noqa: PLC0415 - used if it is there
     except ImportError:
         return None
-    loop_factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return loop_factory
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
 
 
 def sources_of(settings: CloudSettings) -> Sources:
@@ -125,18 +126,23 @@ def write_clouds_yaml(settings: CloudSettings) -> None:
     """A clouds.yaml for this cloud's users: `NAME` is demo in project demo, `NAME-admin` the
     administrator."""
     clouds = {
-        settings.name: _entry(settings, "demo", "demo"),
-        f"{settings.name}-admin": _entry(settings, "admin", "admin"),
+        settings.name: entry(settings, "demo", "demo"),
+        f"{settings.name}-admin": entry(settings, "admin", "admin"),
     }
-    path = settings.data / "clouds.yaml"
+    write_private(settings.data / "clouds.yaml", yaml.safe_dump({"clouds": clouds}))
+
+
+def write_private(path: Path, text: str) -> None:
+    """A file that its owner alone can read."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
     with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
-        yaml.safe_dump({"clouds": clouds}, file)
+        file.write(text)
 
 
-def _entry(settings: CloudSettings, user: str, project: str) -> dict[str, object]:
+def entry(settings: CloudSettings, user: str, project: str, auth_url: str = "") -> dict[str, object]:
+    """The entry of clouds.yaml of one of a cloud's users, who signs in at the cloud or at `auth_url`."""
     auth = {
-        "auth_url": settings.auth_url,
+        "auth_url": auth_url or settings.auth_url,
         "username": user,
         "password": settings.password,
         "project_name": project,

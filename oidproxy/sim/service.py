@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from oidproxy.sim.answers import Answers, question
 from oidproxy.sim.caller import ANONYMOUS, Caller
 from oidproxy.sim.faults import ApiError
 from oidproxy.sim.messages import Request, Response
@@ -58,6 +59,9 @@ class Service:
         self._guard = guard
         self._manner = manner
         self._sources = sources
+        self.answers: Answers | None = None
+        """Where answers to reading are kept, if they are: only of services whose answers depend on nothing
+        but the cloud's state, the question and who asks."""
 
     def respond(self, request: Request) -> Procedure[Response]:
         """Answer a request; never raises."""
@@ -102,11 +106,26 @@ class Service:
             self._manner.screen(request)
         microversions = self._manner.microversions
         version = microversions.negotiate(request) if microversions and not route.open else (0, 0)
-        result = route.handler(Exchange(request, caller, params, version, request_id))
-        response = result if isinstance(result, Response) else (yield from result)
+        exchange = Exchange(request, caller, params, version, request_id)
+        response = self._kept(route, exchange) or (yield from self._run(route, exchange))
         if microversions and any(version):
             return response.adding(*microversions.fields(version))
         return response
+
+    def _run(self, route: Route, exchange: Exchange) -> Procedure[Response]:
+        result = route.handler(exchange)
+        response = result if isinstance(result, Response) else (yield from result)
+        if self.answers is not None:
+            if route.method != "GET":
+                self.answers.forget()
+            elif isinstance(result, Response) and response.status == 200:
+                self.answers.keep(question(self.name, exchange.request, exchange.caller), response)
+        return response
+
+    def _kept(self, route: Route, exchange: Exchange) -> Response | None:
+        if self.answers is None or route.method != "GET":
+            return None
+        return self.answers.get(question(self.name, exchange.request, exchange.caller))
 
 
 def global_id(request: Request) -> str:

@@ -51,6 +51,8 @@ class CloudSettings:
     token_lifetime: float = 3600.0
     token_cache_time: float = 300.0
     """`token_cache_time` of every service's `[keystone_authtoken]`."""
+    own_logins: bool = False
+    """Whether its services sign in at their own Keystone; else at the proxy beside them."""
 
     @property
     def public_host(self) -> str:
@@ -63,8 +65,13 @@ class CloudSettings:
 
     @property
     def auth_url(self) -> str:
-        """Where its services authenticate and validate tokens."""
+        """Where its services validate tokens, and its users sign in."""
         return f"{self.public_url('identity')}/v3"
+
+    @property
+    def login_url(self) -> str:
+        """Where its services sign in: `auth_url` of the sections of their configuration."""
+        return f"http://{self.address}:{self.ports['identity']}/v3" if self.own_logins else self.auth_url
 
 
 def read_ports(text: str) -> Mapping[str, int]:

@@ -20,7 +20,13 @@ _FIRST = (
     "CREATE INDEX lease_until ON lease (until)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+# An id is 64 bits of a digest, a cloud its number: with both in the key a place takes some 25 bytes.
+_PLACES = (
+    "CREATE TABLE holder (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, held INTEGER NOT NULL)",
+    "CREATE TABLE place (id INTEGER, holder INTEGER, PRIMARY KEY (id, holder)) WITHOUT ROWID",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PLACES)
 """Each makes the next form of the one before it; how many there are is the version (`user_version`)."""
 
 VERSION = len(MIGRATIONS)

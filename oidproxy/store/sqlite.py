@@ -26,6 +26,7 @@ TIDIED_AT_MOST = 500
 """Ended entries and leases deleted at one time: nobody waits long for it."""
 
 _GET = "SELECT value FROM entry WHERE key = ? AND until > ?"
+_SCAN = "SELECT key, value FROM entry WHERE key >= ? AND key < ? AND until > ? ORDER BY key LIMIT ?"
 _PUT = (
     "INSERT INTO entry (key, value, until) VALUES (?, ?, ?) "
     "ON CONFLICT (key) DO UPDATE SET value = excluded.value, until = excluded.until"
@@ -67,13 +68,17 @@ class SqliteStore:
         """The value, until its end."""
         return await self._do(lambda: self._get(self._writing, key))
 
-    async def put(self, key: str, value: bytes, *, until: float) -> None:
+    async def put(self, key: str, value: bytes, *, until: float, durable: bool = False) -> None:
         """Keep a value, in the place of another one."""
-        await self._do(lambda: self._put(key, value, until))
+        await self._do(lambda: self._put(key, value, until, durable=durable))
 
     async def drop(self, key: str) -> None:
         """Forget it."""
         await self._do(lambda: self._change(_DROP, key))
+
+    async def scan(self, prefix: str, *, most: int) -> list[tuple[str, bytes]]:
+        """The entries whose keys begin so, in the order of keys; not more than `most`."""
+        return await self._do(lambda: self._scan(prefix, most))
 
     async def claim(self, key: str, owner: str, *, until: float) -> bool:
         """Take a lease, or prolong it."""
@@ -108,8 +113,20 @@ class SqliteStore:
         row = connection.execute(_GET, (key, self._clock())).fetchone()
         return None if row is None else bytes(row[0])
 
-    def _put(self, key: str, value: bytes, until: float) -> None:
-        self._change(_PUT, key, value, until)
+    def _scan(self, prefix: str, most: int) -> list[tuple[str, bytes]]:
+        # Every key that begins so, and no other, is below the prefix with the last character there is.
+        last = f"{prefix}\U0010ffff"
+        rows = self._writing.execute(_SCAN, (prefix, last, self._clock(), most))
+        return [(str(key), bytes(value)) for key, value in rows]
+
+    def _put(self, key: str, value: bytes, until: float, *, durable: bool) -> None:
+        if durable:
+            self._writing.execute("PRAGMA synchronous = FULL")
+        try:
+            self._change(_PUT, key, value, until)
+        finally:
+            if durable:
+                self._writing.execute("PRAGMA synchronous = NORMAL")
         now = self._clock()
         if now - self._tidied >= TIDY_SECONDS:
             self._tidied = now

@@ -63,6 +63,8 @@ class Call(Protocol):
 
     ending: bool
     """All of the answer came: `end` follows what is handed over now, before anything else happens."""
+    sent: bool
+    """Some of the request was handed to a connection."""
 
     def send(self, data: bytes) -> None:
         """Body bytes, without chunk framing; only between `ready` and `hold` (a last piece may follow)."""

@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import machine, profile, registry, report
+from tests.bench import find, machine, profile, registry, report, union
 from tests.bench.layout import Cores
 from tests.bench.plan import PARTS, QUICK, Plan
 from tests.bench.processes import ROOT, BenchError
@@ -61,10 +61,14 @@ def _run(plan: Plan, chosen: list[str], folder: Path, options: argparse.Namespac
     if options.profile:
         return profile.run(plan, folder, cores, _say)
     try:
-        if set(chosen) - {"registry"}:
+        if set(chosen) - {"registry", union.PART, find.PART}:
             Rounds(plan, chosen, folder, cores, results, _say).run()
         if "registry" in chosen:
             registry.run(plan, folder, cores, results, _say)
+        if union.PART in chosen:
+            union.run(plan, folder, cores, results, _say)
+        if find.PART in chosen:
+            find.run(plan, folder, cores, results, _say)
     finally:
         _write(options, results, told, plan)
     _say(f"{time.monotonic() - begin:.0f} s")

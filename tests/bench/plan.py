@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PARTS = ("cpu", "latency", "bulk", "memory", "workers", "registry")
+PARTS = ("cpu", "latency", "bulk", "memory", "workers", "registry", "union", "find")
 CONNECTIONS = (1, 32, 256)
 MAIN = 32
 """The connections that targets are about."""
@@ -31,6 +31,15 @@ class Plan:
     registry_rounds: int = 3
     registry_clouds: int = 10_000
     reload_seconds: float = 20.0
+    unions: int = 20
+    """Lists of a thousand clouds, of which the median counts."""
+    whole_unions: int = 6
+    """The same without a limit."""
+    union_seconds: float = 6.0
+    sim_clouds: int = 1_000
+    """Of the simulated clouds that are listed, too."""
+    index_ids: int = 10_000_000
+    """In the location index."""
 
 
 QUICK = Plan(
@@ -44,4 +53,9 @@ QUICK = Plan(
     registry_rounds=1,
     registry_clouds=1_000,
     reload_seconds=8.0,
+    unions=4,
+    whole_unions=2,
+    union_seconds=2.0,
+    sim_clouds=100,
+    index_ids=200_000,
 )

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from tests.bench.candidates import ALL, DIRECT, LEAN, NGINX, OURS, PROTOTYPE
 from tests.bench.figures import fairness
 from tests.bench.plan import CONNECTIONS, MAIN
+from tests.bench.report_find import section as find_section
+from tests.bench.report_union import section as union_section
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,6 +36,8 @@ def markdown(results: Results, machine: Mapping[str, str]) -> str:
         _memory(results),
         _workers(results),
         _registry(results),
+        union_section(results),
+        find_section(results),
         _void(results),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

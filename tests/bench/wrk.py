@@ -41,6 +41,16 @@ def write_requests(path: Path, requests: Sequence[bytes]) -> None:
             file.write(b"%08x" % len(one) + one)
 
 
+def read_requests(path: Path) -> list[bytes]:
+    """What `write_requests` wrote."""
+    data, found, at = path.read_bytes(), [], 0
+    while at < len(data):
+        size = int(data[at : at + 8], 16)
+        found.append(data[at + 8 : at + 8 + size])
+        at += 8 + size
+    return found
+
+
 def load(
     host: str, port: int, requests: Path, *, connections: int, seconds: float, cores: Iterable[int]
 ) -> Load:

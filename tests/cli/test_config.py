@@ -64,7 +64,7 @@ def test_every_error_has_its_line_and_nothing_else_is_shown(check):
     assert complaints == (
         "oidproxy.yaml:3:8: no cloud is called 'pariss' (did you mean paris?)\n"
         "oidproxy.yaml:11:8: expected sqlite:// and an absolute path, as in "
-        "sqlite:///var/lib/oidproxy/state.db\n"
+        "sqlite:///var/lib/oidproxy/state.db, or redis://<host>\n"
     )
 
 

@@ -61,10 +61,18 @@ def test_with_a_path_one_request_is_told(config, capsys):
 
 
 def test_a_refusal_is_an_answer(config, capsys):
-    assert run_explain("image:@far", config, "GET", "/image/v2/images", False) == 0
+    assert run_explain("image:@far", config, "PUT", "/image/v2/images", False) == 0
     out = capsys.readouterr().out
     assert "does   refuse" in out
     assert "image: 501 The scope binds image to @far, which means 2 clouds" in out
+
+
+def test_several_clouds_are_told_with_those_left_out(config, capsys):
+    assert run_explain("image:*", config, "GET", "/image/v2/images", False) == 0
+    out = capsys.readouterr().out
+    assert "does   fan-out /v2/images" in out
+    assert "image    header   all of cloud-1, cloud-2, cloud-3" in out
+    assert "image: cloud-3 is left out: cloud-3 does not admit users of cloud-1" in out
 
 
 def test_a_path_that_is_refused_is_told_with_the_reason(config, capsys):

@@ -155,7 +155,10 @@ CASES = {
         "trusted_proxies: [10.0.0.0/8, ten]\nstore: postgresql://u:hunter2@db\n" + ONE,
         [
             "oidproxy.yaml:1:31: expected an address or a network such as \"10.0.0.0/8\", got 'ten'",
-            "oidproxy.yaml:2:8: expected sqlite:// and an absolute path, as in sqlite:///var/lib/oidproxy/state.db",
+            (
+                "oidproxy.yaml:2:8: expected sqlite:// and an absolute path, as in "
+                "sqlite:///var/lib/oidproxy/state.db, or redis://<host>"
+            ),
         ],
     ),
     "round-trip times": (

@@ -154,7 +154,7 @@ def test_a_reload_forgets_every_closing_and_no_subject():
 
 
 def test_it_is_bounded_in_every_direction():
-    memory = Memory(capacity=10)
+    memory = Memory(capacity=10, closings=64)
     for number in range(100):
         name = key("cloud-1", f"token-{number}")
         memory.remember(name, PLAIN, who(roles=("service",)), NOW)

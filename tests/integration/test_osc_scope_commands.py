@@ -72,9 +72,11 @@ def test_explain_says_where_what_goes_and_why(unscoped, headed, bound):
 
 def test_explain_another_scope_and_one_request(unscoped, bound):
     rows = explained(unscoped.json("scope", "explain", "image:cloud-1&cloud-999"), "Clouds", "Error")
+    assert rows["image"] == (["cloud-1", "cloud-999"], None)
+    rows = explained(unscoped.json("scope", "explain", "image:cloud-1%cloud-999"), "Clouds", "Error")
     clouds, error = rows["image"]
     assert clouds == ["cloud-1", "cloud-999"]
-    assert "means 2 clouds" in error
+    assert "one resource across clouds" in error
     request = ("--method", "POST", "--path", "/compute/v2.1/servers")
     [row] = bound.json("scope", "explain", "nova:cloud-999", *request)
     assert (row["Service"], row["Clouds"], row["Token"]) == ("compute", ["cloud-999"], "closed")

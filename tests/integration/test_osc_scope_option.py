@@ -120,10 +120,21 @@ def test_a_scope_that_cannot_be_served_fails_and_says_why(openstack, recordings,
 def test_a_service_of_several_clouds_is_refused_with_its_reason(openstack, recordings):
     """Version documents come from one of them, so that the client gets as far as to show the refusal."""
     mark = recordings.mark()
-    ran = openstack("image", "list", "--scope", "image:cloud-1|cloud-999")
+    ran = openstack("image", "list", "--scope", "image:cloud-1%cloud-999")
     assert (ran.status, ran.out) == (1, "")
-    assert "means 2 clouds" in ran.err
+    assert "one resource across clouds" in ran.err
     assert visited(recordings.since(mark)) == {}
+
+
+def test_a_list_of_several_clouds_holds_the_rows_of_all(openstack):
+    def listed(scope):
+        ran = openstack("image", "list", "--scope", scope, "-f", "value", "-c", "ID")
+        assert ran.status == 0, ran.err
+        return ran.out.split()
+
+    first, second = listed("image:cloud-1"), listed("image:cloud-999")
+    assert sorted(listed("image:cloud-1&cloud-999")) == sorted(first + second)
+    assert listed("image:cloud-999|cloud-1") == second
 
 
 def sha256(path):

@@ -62,6 +62,8 @@ class Recorder:
     seen: list[Seen] = field(default_factory=list)
     pages: dict[str, tuple[int, dict[str, str], object]] = field(default_factory=dict)
     """Answers that stand in for the usual ones: path -> status, headers, JSON."""
+    by_query: dict[tuple[str, str], tuple[int, dict[str, str], object]] = field(default_factory=dict)
+    """The same for a page whose parameter `query` is this one."""
     token: str = "t0ken"
     """What signing in gives."""
     image_at: str = ""
@@ -94,7 +96,10 @@ class Recorder:
         return parse_qs(urlsplit(found.path).query)
 
     def answer(self, method: str, path: str) -> tuple[int, dict[str, str], object]:
+        query = parse_qs(urlsplit(path).query).get("query", [""])[0]
         path = urlsplit(path).path
+        if (path, query) in self.by_query:
+            return self.by_query[path, query]
         if path in self.pages:
             return self.pages[path]
         prefix = "/".join(path.split("/")[:3]) if path.startswith("/s/") else ""

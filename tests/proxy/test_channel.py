@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from oidproxy.clouds.loading.load import load
-from oidproxy.proxy.channel import Counted, Drain, Ready, Reload, Reloaded, Start, pack, receive
+from oidproxy.proxy.channel import Counted, Drain, Learned, Ready, Reload, Reloaded, Start, pack, receive
 from tests.wire.rig import configuration
 
 
@@ -41,7 +41,8 @@ async def test_a_registry_arrives_whole_and_read_only(registry):
 
 
 async def test_every_message_arrives_as_it_was():
-    sent = [Drain(), Ready(), Reloaded(3, "why"), Counted({"a_total": {(("cloud", "x"),): 2}})]
+    counted, learned = Counted({"a_total": {(("cloud", "x"),): 2}}), Learned({"x": b"12345678"})
+    sent = [Drain(), Ready(), Reloaded(3, "why"), counted, learned]
     assert await through(b"".join(map(pack, sent))) == sent
 
 

@@ -42,7 +42,11 @@ async def test_the_sdks_profile_names_the_proxy_as_the_client_called_it(tmp_path
 
 async def test_what_shows_clouds_needs_a_token(tmp_path):
     async with rig(tmp_path) as proxy:
-        for page in (b"/.well-known/oidproxy/clouds", b"/.well-known/oidproxy/explain?path=/image/v2"):
+        for page in (
+            b"/.well-known/oidproxy/clouds",
+            b"/.well-known/oidproxy/explain?path=/image/v2",
+            b"/.well-known/oidproxy/resources?resource=image/images",
+        ):
             head, body = await get(proxy, page)
             assert head.split()[1] == b"401"
             assert b"cloud-1" not in body

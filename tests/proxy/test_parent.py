@@ -149,8 +149,18 @@ async def test_an_access_log_that_cannot_be_written_is_said_and_ends_it(tmp_path
 async def test_a_stop_while_workers_are_being_started_is_soon_over(tmp_path):
     config = tmp_path / "oidproxy.yaml"
     config.write_text(configuration(loopback(), 8888, loopback()))
+    prepare(tmp_path / "state.db")
     parent = Parent(Options(config, 2, ""), load(config), tmp_path / "state.db", lambda _: None)
     running = asyncio.create_task(parent.run())
     await asyncio.sleep(0)
     await parent.drain()
     assert await asyncio.wait_for(running, 15) == 0
+
+
+def test_a_thousand_listeners_are_not_told_one_by_one(tmp_path):
+    places = "\n".join(f'  - {{bind: "127.0.9.{number}:8888"}}' for number in range(1, 31))
+    path = tmp_path / "oidproxy.yaml"
+    path.write_text(f"listeners:\n{places}\nclouds: {{a: {{upstream: 127.0.0.9}}}}\n")
+    told = module._places(load(path))
+    assert told.startswith("127.0.9.1:8888, 127.0.9.2:8888, ")
+    assert told.endswith("127.0.9.8:8888 and 22 more")

@@ -79,6 +79,7 @@ def test_the_names_of_a_row_stay():
     assert list(row) == [
         "service", "carrier", "expression", "plan", "clouds", "cloud",
         "region", "endpoint", "token", "admitted", "status", "error",
+            "left_out",
     ]  # fmt: skip
 
 
@@ -103,9 +104,9 @@ def test_a_plan_is_told_in_words(text, plan, clouds):
 
 
 def test_a_refusal_is_told_with_its_plan():
-    row = table(head(scope="image:cloud-1&cloud-2", token=sealed()))["image"]
-    assert (row["status"], row["cloud"], row["plan"]) == (501, None, "all of cloud-1, cloud-2")
-    assert "2 clouds" in row["error"]
+    row = table(head(scope="image:cloud-1%cloud-2", token=sealed()))["image"]
+    assert (row["status"], row["cloud"], row["plan"]) == (501, None, "across cloud-1, cloud-2")
+    assert "one resource across clouds" in row["error"]
     assert table(head(scope="cinder:cloud-3", token=sealed()))["block-storage"]["status"] == 501
     rows = table(head(scope="identity:cloud-2", token=sealed()))
     assert {row["status"] for row in rows.values()} == {401}
@@ -162,7 +163,8 @@ def test_one_request_is_told_as_it_would_be_served():
             "identity",
             None,
         ),
-        (head(target="/image/v2/images", scope="image:@far"), "refuse", "image", 501),
+        (head(target="/image/v2/images", scope="image:@far"), "fan-out", "image", None),
+        (head("PUT", "/image/v2/images", scope="image:@far"), "refuse", "image", 501),
         (
             head("POST", "/compute/v2.1/servers", scope="network:cloud-2", token=sealed()),
             "refuse",
@@ -188,7 +190,7 @@ def test_a_refusal_that_concerns_no_service_says_why():
     request = told(head(target="/nope/v2.1/servers"))["request"]
     assert (request["decision"], request["status"]) == ("refuse", 404)
     assert request["error"] == ask(head(target="/nope/v2.1/servers")).error.message
-    request = told(head(target="/image/v2/images", scope="image:cloud-1&cloud-2"))["request"]
+    request = told(head("PUT", "/image/v2/images", scope="image:cloud-1&cloud-2"))["request"]
     assert (request["decision"], request["status"]) == ("refuse", 501)
     assert "2 clouds" in request["error"]
     answered = told(head(target="/healthcheck"))["request"]

@@ -8,7 +8,7 @@ import pytest
 
 from oidproxy.clouds.registry import Admission
 from oidproxy.clouds.resolve import resolve
-from oidproxy.routing.decision import Forward, Refuse, Validate
+from oidproxy.routing.decision import FanOut, Forward, Refuse, Validate
 from oidproxy.scope.tree import CloudName
 from tests.clouds.instructions import instructions
 from tests.routing.world import IMAGE, ask, at, beside, closed, cloud, head, registry, sealed, snapshot
@@ -35,8 +35,8 @@ REQUESTS = {
     "by a header": (head(target="/image/v2/images", scope="image:cloud-7", token=sealed()), Forward),
     "by a URL": (head(target="/s/image:cloud-7/image/v2/images", token=sealed()), Forward),
     "by a token": (head(target="/image/v2/images", token=sealed("cloud-1", "image:cloud-7")), Forward),
-    "of a fallback": (head(target="/image/v2/images", scope="image:cloud-7|cloud-8", token=sealed()), Refuse),
-    "of a group": (head(target="/image/v2/images", scope="image:@few", token=sealed()), Refuse),
+    "of a fallback": (head(target="/image/v2/images", scope="image:cloud-7|cloud-8", token=sealed()), FanOut),
+    "of a group": (head(target="/image/v2/images", scope="image:@few", token=sealed()), FanOut),
     "of a group's versions": (head(target="/image/v2", scope="image:@few", token=sealed()), Forward),
     "of a server": (head("POST", "/compute/v2.1/servers", scope="compute:cloud-7", token=sealed()), Forward),
     "to a Keystone": (head(target="/identity/v3/projects", token=sealed("cloud-7")), Forward),

@@ -53,7 +53,7 @@ def test_a_decision_is_the_same_from_a_full_and_from_an_empty_memory():
 def test_refusals_are_not_remembered_as_something_else():
     known = snapshot()
     for _ in range(3):
-        assert ask(head(target="/image/v2/images", scope="image:@far"), known=known).error.status == 501
+        assert ask(head("PUT", "/image/v2/images", scope="image:@far"), known=known).error.status == 501
         assert ask(head(target="/image/v2", scope="image:nowhere"), known=known).error.status == 400
         assert (
             ask(head(target="/image/v2", scope="identity:@far", token=sealed()), known=known).error.status

@@ -150,9 +150,9 @@ def open_to_cloud_1():
         ("image:cloud-2&cloud-2/RegionTwo", ["2 clouds"]),
     ],
 )
-def test_a_plan_of_several_clouds_is_a_501_that_says_so(scope, words):
+def test_what_several_clouds_cannot_be_asked_is_a_501_that_says_so(scope, words):
     known = snapshot(open_to_cloud_1())
-    error = refused(head(target="/image/v2/images", scope=scope, token=sealed()), known=known)
+    error = refused(head("PUT", "/image/v2/images", scope=scope, token=sealed()), known=known)
     assert (error.status, error.code) == (501, "not-supported")
     for word in words:
         assert word in error.message
@@ -171,7 +171,7 @@ def test_a_plan_of_one_cloud_is_served_however_it_was_written(scope):
     [("image:*", "(cloud-1, …)"), ("image:@far", "(…)"), ("image:*%cloud-1", "(cloud-1, …)")],
 )
 def test_a_set_does_not_name_clouds_that_do_not_admit_the_asker(token, scope, names):
-    error = refused(head(target="/image/v2/images", scope=scope, token=token))
+    error = refused(head("PUT", "/image/v2/images", scope=scope, token=token))
     assert names in error.message
     assert "cloud-2" not in error.message
     assert "cloud-3" not in error.message
@@ -180,7 +180,7 @@ def test_a_set_does_not_name_clouds_that_do_not_admit_the_asker(token, scope, na
 def test_many_clouds_are_counted_and_not_all_named():
     admits = {"cloud-1": Admission()}
     many = [cloud(f"cloud-{number}", number, admits=admits) for number in range(1, 30)]
-    error = refused(head(target="/image/v2/images", scope="image:*"), known=snapshot(registry(*many)))
+    error = refused(head("PUT", "/image/v2/images", scope="image:*"), known=snapshot(registry(*many)))
     assert "29 clouds (cloud-1, cloud-2, " in error.message
     assert "cloud-9" not in error.message
 

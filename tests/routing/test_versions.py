@@ -47,7 +47,7 @@ def test_the_plans_first_cloud_answers_for_the_versions(path, token, scope, firs
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/image/v2/images"),
+        ("PUT", "/image/v2/images"),
         ("GET", "/image/versions"),
         ("GET", "/image/volumes"),
         ("GET", "/image/v"),
@@ -93,7 +93,11 @@ def test_an_explanation_of_every_service_is_about_the_calls():
     request = head(scope="image:*;identity:*", token=sealed())
     rows = explain(request, at_gateway(), KNOWN, NOW, every_service=True)["services"]
     image = next(row for row in rows if row["service"] == "image")
-    assert (image["status"], image["cloud"]) == (501, None)
-    assert "means 3 clouds" in image["error"]
+    assert (image["status"], image["cloud"], image["clouds"]) == (
+        None,
+        None,
+        ["cloud-1", "cloud-2", "cloud-3"],
+    )
+    assert image["plan"] == "all of cloud-1, cloud-2, cloud-3"
     identity = next(row for row in rows if row["service"] == "identity")
     assert (identity["status"], identity["cloud"]) == (None, "cloud-1")

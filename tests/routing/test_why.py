@@ -26,7 +26,15 @@ from tests.routing.world import IMAGE, ask, at, closed, cloud, head, registry, s
             head(target="/identity/v3/auth/tokens", token=sealed(), subject=sealed()),
             "service=identity; cloud=cloud-1; region=RegionOne; by=token; token=bare",
         ),
-        (head(target="/image/v2/images", scope="image:@far"), "refused=not-supported"),
+        (
+            head(target="/image/v2/images", scope="image:@far"),
+            "service=image; by=header; scope=@far; kind=collection; clouds=2; token=none",
+        ),
+        (
+            head(target="/image/v2/images", scope="image:@far&cloud-1", token=sealed()),
+            "service=image; by=header; scope=@far&cloud-1; kind=collection; clouds=1; token=each",
+        ),
+        (head("PUT", "/image/v2/images", scope="image:@far"), "refused=not-supported"),
         (head(target="/healthcheck"), "page=healthcheck"),
         (head("POST", "/identity/v3/auth/tokens"), "needs=body"),
     ],

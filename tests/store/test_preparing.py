@@ -14,7 +14,7 @@ import pytest
 
 from oidproxy.errors import ConfigError
 from oidproxy.store.preparing import prepare, private
-from oidproxy.store.schema import VERSION
+from oidproxy.store.schema import APPLICATION, MIGRATIONS, VERSION
 
 
 def mode(path) -> int:
@@ -55,6 +55,21 @@ def test_preparing_again_changes_nothing(path):
         assert connection.execute("SELECT * FROM entry").fetchall() == [("a", "b", 1.0)]
         assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_file_of_the_first_version_keeps_what_is_in_it(path):
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in MIGRATIONS[0]:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute("INSERT INTO entry VALUES ('a', 'b', 1)")
+        connection.commit()
+    prepare(path)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT * FROM entry").fetchall() == [("a", "b", 1.0)]
+        assert connection.execute("SELECT * FROM place").fetchall() == []
+        assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
 
 
 def test_a_newer_file_is_refused_and_left_as_it_is(path):

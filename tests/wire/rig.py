@@ -14,12 +14,18 @@ from typing import TYPE_CHECKING
 
 from oidproxy.clouds.loading.load import load
 from oidproxy.identity.service import Identity
+from oidproxy.manyclouds.finding.find import Finding
+from oidproxy.manyclouds.locations import Locations
+from oidproxy.manyclouds.many import Many
+from oidproxy.manyclouds.records import Records
 from oidproxy.manyclouds.staging import Staging
+from oidproxy.manyclouds.uniting import Uniting
 from oidproxy.proxy.listening import Listening
 from oidproxy.proxy.serving import Serving
 from oidproxy.routing.decision import Snapshot
 from oidproxy.store.preparing import prepare
 from oidproxy.store.sqlite import SqliteStore
+from oidproxy.store.sqlite_index import SqliteIndex
 from oidproxy.telemetry.access import AccessLog
 from oidproxy.telemetry.counters import Counters
 from oidproxy.tokens.closed import Keyring
@@ -246,6 +252,8 @@ async def rig(
     identity = Identity(
         fetch=upstreams.fetch, clock=time.time, snapshot=snapshot, store=store, pseudonym="oidproxy-test"
     )
+    locations = Locations(SqliteIndex(tmp_path / "state.db", at_most=1000))
+    finding = Finding(locations=locations, clock=time.monotonic)
     serving = Serving(
         snapshot,
         upstreams=upstreams,
@@ -260,6 +268,12 @@ async def rig(
         access=access,
         counters=Counters(),
         pseudonym="oidproxy-test",
+        many=Many(
+            Records(store, time.time),
+            unite=Uniting(store=store, locations=locations),
+            find=finding,
+            made=finding.made,
+        ),
     )
     listening = Listening(serving)
     await listening.match(registry.listeners)
@@ -276,6 +290,7 @@ async def rig(
             connection.abort()
         await serving.staging.close()
         await upstreams.close()
+        await locations.close()
         await store.close()
         await upstream.stop()
         access.close()

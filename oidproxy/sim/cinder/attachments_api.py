@@ -164,11 +164,11 @@ class SnapshotsApi:
         return json_response(202, {"snapshot": {**views.snapshot(row), "status": "creating"}})
 
     def list(self, exchange: Exchange) -> Response:
-        """Those of the caller's project."""
+        """Those of the caller's project, newest first."""
         name, volume_id = exchange.request.parameter("name"), exchange.request.parameter("volume_id")
         rows = [
             views.snapshot(row)
-            for row in self._cinder.snapshots.where(project_id=exchange.caller.project_id)
+            for row in reversed(self._cinder.snapshots.where(project_id=exchange.caller.project_id))
             if name in {"", row["name"]} and volume_id in {"", row["volume_id"]}
         ]
         return json_response(200, {"snapshots": rows})

@@ -72,6 +72,8 @@ class ResourcesApi:
         keys = request.parameters("sort_key")
         directions = request.parameters("sort_dir") or ("asc",) * len(keys)
         order = [(key, direction == "desc") for key, direction in zip(keys, directions, strict=False)]
+        # Native pagination adds the primary key (neutron.api.api_common.PaginationNativeHelper).
+        order.append(("id", False))
         limit = limit_of(request, maximum=1_000_000)
         found = page(
             in_order(rows, order, _value), lambda row: str(row["id"]), request.parameter("marker"), limit

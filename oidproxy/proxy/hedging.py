@@ -1,0 +1,48 @@
+"""Calls whose answers must not be late, and one timer for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from oidproxy.manyclouds.finding.search import HEDGE
+
+TICK = 0.1
+"""Seconds: how exact it is when a search begins because an answer is late."""
+
+
+class Waiting(Protocol):
+    """What waits for an answer."""
+
+    def late(self) -> None:
+        """It did not come in time."""
+        ...
+
+
+class Hedges:
+    """Those of one worker that wait for an answer; one timer for all, since nearly none is ever late."""
+
+    __slots__ = ("_timer", "_waiting")
+
+    def __init__(self) -> None:
+        self._waiting: dict[Waiting, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, one: Waiting) -> None:
+        """It has to answer in time."""
+        loop = asyncio.get_running_loop()
+        self._waiting[one] = loop.time() + HEDGE
+        if self._timer is None:
+            self._timer = loop.call_later(TICK, self._tick)
+
+    def discard(self, one: Waiting) -> None:
+        """It answered, or nobody waits for it."""
+        self._waiting.pop(one, None)
+
+    def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for one in [one for one, until in self._waiting.items() if until <= now]:
+            self.discard(one)
+            one.late()
+        self._timer = loop.call_later(TICK, self._tick) if self._waiting else None
