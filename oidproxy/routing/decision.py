@@ -277,7 +277,8 @@ class Absent:
     """One of several clouds to which the request cannot go, and why."""
 
     one: One
-    error: OidproxyError
+    error: OidproxyError = field(compare=False)
+    """Made anew with each decision."""
 
 
 @dataclass(frozen=True, slots=True)

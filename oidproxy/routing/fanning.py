@@ -54,12 +54,16 @@ def fan_out(
     Raises:
         NotSupported: several clouds cannot be asked for this, or none of them has the service.
         NotAdmitted: none of them admits the user.
+        TokenRefused: there is no token.
         BadRequest, BodyTooLarge: as for one cloud.
     """
     expr = _expression(bound)
     kind, asked = _kind(inbound, found, expr)
     token, service = tokens
-    ways = ways_of(inbound, found, expr, carriers.home, has_token=token is not None)
+    if token is None:
+        # Nobody is told the names of clouds, nor has a thousand of them asked, without saying who he is.
+        raise TokenRefused("Several clouds are asked for users only: send a token.")
+    ways = ways_of(inbound, found, expr, carriers.home, has_token=True)
     if kind is Kind.CREATE:
         check_together(inbound, carriers, *dict.fromkeys(one.cloud for one in ways.places))
     if body is None and kind in WITH_BODY and not isinstance(inbound.head.framing, NoBody):

@@ -163,7 +163,12 @@ def test_one_request_is_told_as_it_would_be_served():
             "identity",
             None,
         ),
-        (head(target="/image/v2/images", scope="image:@far"), "fan-out", "image", None),
+        (
+            head(target="/image/v2/images", scope="image:@far&cloud-1", token=sealed()),
+            "fan-out",
+            "image",
+            None,
+        ),
         (head("PUT", "/image/v2/images", scope="image:@far"), "refuse", "image", 501),
         (
             head("POST", "/compute/v2.1/servers", scope="network:cloud-2", token=sealed()),

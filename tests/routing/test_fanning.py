@@ -143,10 +143,10 @@ def test_where_nobody_admits_the_user_no_cloud_is_named():
     assert (found.error.status, "cloud-" in found.error.message.replace("cloud-1", "")) == (403, False)
 
 
-def test_without_a_token_everybody_is_asked():
+def test_without_a_token_nobody_is_asked_and_nobody_named():
     found = ask(head(target=LIST, scope="image:*"), known=snapshot(registry()))
-    assert isinstance(found, FanOut)
-    assert clouds(found) == ["cloud-1", "cloud-2", "cloud-3"]
+    assert isinstance(found, Refuse)
+    assert (found.error.status, "cloud-" in found.error.message) == (401, False)
 
 
 def test_tokens_that_came_along_go_to_their_own_clouds():

@@ -27,10 +27,6 @@ from tests.routing.world import IMAGE, ask, at, closed, cloud, head, registry, s
             "service=identity; cloud=cloud-1; region=RegionOne; by=token; token=bare",
         ),
         (
-            head(target="/image/v2/images", scope="image:@far"),
-            "service=image; by=header; scope=@far; kind=collection; clouds=2; token=none",
-        ),
-        (
             head(target="/image/v2/images", scope="image:@far&cloud-1", token=sealed()),
             "service=image; by=header; scope=@far&cloud-1; kind=collection; clouds=1; token=each",
         ),
