@@ -29,7 +29,7 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 test-python: $(READY) redis-server
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The tests start servers of their own; what is missing is installed (Debian, as root), and no service is started.
 redis-server: $(READY)

@@ -45,16 +45,16 @@ class Advancing:
 
         Under the intent's lease.
         """
-        before: tuple[Step, ...] = ()
+        before: list[Step] = []
         while True:
             pen.note(states.decided(pen.intent))
             await pen.flushed()
-            # A step that was just taken in vain is taken again another time.
+            # A step that was taken in vain, in whichever round, is taken again another time.
             fresh = tuple(step for step in _at(states.steps(pen.intent), clouds) if step not in before)
             if not fresh:
                 break
             await self._take(pen, speaker, fresh, everyone=everyone)
-            before = tuple(_same(step, pen.intent) for step in fresh)
+            before += [_same(step, pen.intent) for step in fresh]
         await self.finish(pen)
 
     async def remove(self, pen: Pen, speaker: Speaker) -> None:

@@ -125,6 +125,18 @@ async def _ends(fates, policy, silent):
         assert (set(group.ids) if group else set()) == (wanted if cloud in wanted else set())
 
 
+async def test_steps_taken_in_vain_by_turns_come_to_an_end():
+    store = Kept()
+    kept = Journal(store, lambda: 1.0)
+    fates = {"a": "not made", "b": "nothing", "c": "recorded"}
+    clouds = Clouds({"a": set(), "b": set(), "c": {"id-c"}}, silent={"c"})
+    intent = begun(fates, Policy.UNDO)
+    await kept.write(intent)
+    async with asyncio.timeout(10):
+        await Advancing(kept, Groups(store, lambda: 1.0), lambda: 1.0).once(Pen(kept, intent), clouds)
+    assert len(clouds.methods) < 20
+
+
 async def test_a_silent_cloud_decides_nothing_and_undoes_nothing():
     """It may have made it, and then all is well."""
     store = Kept()

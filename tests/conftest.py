@@ -1,0 +1,30 @@
+"""In which order the tests run: files that wait for minutes first, so that none is waited for at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+HERE = Path(__file__).parent
+
+LONG = (
+    "manyclouds/replicating/test_kill.py",
+    "wire/test_life_cycle.py",
+    "integration/test_demo.py",
+    "integration/test_fleet_unions.py",
+    "manyclouds/test_serving.py",
+    "wire/test_large_bodies.py",
+    "wire/test_slow_clients.py",
+    "wire/test_time_and_failure.py",
+    "sim/test_process.py",
+    "devstack/test_plugin.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Needs `--no-loadscope-reorder`, since pytest-xdist puts files of many tests first."""
+    order = {HERE / name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
