@@ -20,6 +20,7 @@ from oidproxy.proxy.way import LINE_AT_MOST, Key, Tails, Way, Ways, may_have_one
 from oidproxy.rewrite.stencil import answer_shape, answer_stencil, request_shape, request_stencil
 from oidproxy.rewrite.stencils import Stencils
 from oidproxy.telemetry import redact
+from oidproxy.telemetry.access import PATH_AT_MOST
 
 if TYPE_CHECKING:
     from oidproxy.http.head import RequestHead, ResponseHead
@@ -32,7 +33,7 @@ STENCILS_TRIED = 4
 """Of one connection, or of one pool: those used last."""
 
 WAYS_KEPT = 8192
-"""Clients choose them, so they are bounded: to some 12 MiB."""
+"""Clients choose them, so they are bounded: to some 9 MiB."""
 
 TAILS_KEPT = 1024
 
@@ -92,7 +93,14 @@ class Express:
         before, rest, query, bare, envelope = stencil.read(groups)
         scope = b"" if stencil.scope is None else groups[stencil.scope]
         way = connection.ways.get((stencil, before, scope, envelope))
-        if way is None or len(data) > self._longest or b"/." in rest or (query and not way.queries):
+        shown = before + rest + query
+        if (
+            way is None
+            or len(data) > self._longest
+            or len(shown) > PATH_AT_MOST
+            or b"/." in rest
+            or (query and not way.queries)
+        ):
             return None
         replication = self._serving.replication
         if replication is not None and replication.waiting:
@@ -106,9 +114,8 @@ class Express:
         place = stencil.request_id
         request_id = self._serving.request_id().encode() if place is None else groups[place]
         rules = way.rules_of(rest) if way.varies else way.rules
-        shown = before + rest
         if query or not redact.is_plain_path(shown):
-            shown = redact.target((shown + query).decode()).encode()
+            shown = redact.target(shown.decode()).encode()
         if rules is None:
             lines, tail = stencil.whole(groups), connection.tails[0]
         else:

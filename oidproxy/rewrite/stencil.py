@@ -6,7 +6,8 @@ which such values are free and every other byte is as it was. Its groups are the
 and the runs of lines between them that pass as they are; to rewrite a head is to join these.
 
 A stencil never decides: a head that it does not match takes the whole way, and one that it matches is
-rewritten to the bytes that the whole way gives.
+rewritten to the bytes that the whole way gives. It holds no secret: a head with one beside its token has no
+stencil.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from oidproxy.http.fields import SECRET_FIELDS
 from oidproxy.http.head import Length, NoBody
 from oidproxy.rewrite import answer, request
 from oidproxy.rewrite.answer import OF_THE_BYTES, URLS, hides_links, is_encoded, is_json
@@ -59,11 +61,11 @@ _READ = {
 
 _DECIDING = frozenset({b"accept-encoding", b"connection", b"host", b"user-agent"})
 """Their values stay as they were."""
-_NEVER = frozenset({b"authorization", b"cookie", b"max-forwards"}) | FOR_REWRITING - {b"accept-encoding"}
-"""What is done with these depends on more than the head."""
+_NEVER = SECRET_FIELDS | FOR_REWRITING - {b"accept-encoding"} | {b"max-forwards"}
+"""Secrets, and fields of which it depends on more than the head what is done with them."""
 
 _DECIDING_OF_ANSWERS = frozenset({b"connection", b"content-encoding", b"content-type"})
-_NEVER_OF_ANSWERS = OF_THE_BYTES | URLS | {b"set-cookie", b"trailer", b"transfer-encoding", b"upgrade"}
+_NEVER_OF_ANSWERS = SECRET_FIELDS | OF_THE_BYTES | URLS | {b"trailer", b"transfer-encoding", b"upgrade"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +244,10 @@ def answer_stencil(head: ResponseHead, shape: Shape, free: frozenset[bytes]) -> 
 
 
 def may_differ(name: bytes, *, of_answers: bool) -> bool:
-    """Whether the value of a field, named in lower case, may differ within one stencil."""
+    """Whether the value of a field, named in lower case, may differ within one stencil, and passes unread."""
     if of_answers:
         return name not in _DECIDING_OF_ANSWERS
-    return name not in _DECIDING
+    return name not in _DECIDING and name not in _READ
 
 
 def _line(field: Field, free: frozenset[bytes]) -> bytes:

@@ -46,18 +46,19 @@ class Stencils(Generic[Head, Stencil]):
 
     def of(self, head: Head, shape: Shape, now: float) -> Stencil | None:
         """The stencil for a head of this shape, if there is one by now. `now` is in seconds."""
-        values = {name.lower(): value for name, value in head.fields}
+        # Not those that are read, as the token is: nothing of them is kept.
+        values = {
+            lower: value
+            for name, value in head.fields
+            if may_differ(lower := name.lower(), of_answers=self._of_answers)
+        }
         seen = self._shapes.get(shape)
         if seen is None:
             while len(self._shapes) >= SHAPES_KEPT:
                 del self._shapes[next(iter(self._shapes))]
             self._shapes[shape] = _Seen(values)
             return None
-        differ = {
-            name
-            for name, value in values.items()
-            if value != seen.values[name] and may_differ(name, of_answers=self._of_answers)
-        }
+        differ = {name for name, value in values.items() if value != seen.values[name]}
         if seen.stencil is not None and differ <= seen.free:
             return seen.stencil
         if not self._may_compile(int(now)):

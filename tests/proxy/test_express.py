@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
 from dataclasses import replace
+from types import ModuleType
 
 import pytest
 
@@ -444,6 +446,40 @@ def test_no_more_stencils_are_made_in_a_second_than_are_worth_it():
         for number in range(60):
             known.of(Head(), number, second)
     assert len(made) == 2 * stencils.COMPILED_AT_MOST
+
+
+async def test_a_long_path_is_cut_in_the_log_as_it_always_is(tmp_path):
+    async with rig(tmp_path, answering(answer(b"{}"))) as proxy:
+        peer, long = await warm(proxy), request("/image/v2/images/" + "a/" * 600)
+        for one in (peer, await client(proxy)):
+            assert (await ask(one, long))[0] == 200
+        proxy.serving.access.flush()
+        lane, whole = (json.loads(line)["path"] for line in proxy.log.read_text().splitlines()[-2:])
+        assert lane == whole
+        assert len(lane) == 1024
+
+
+async def test_nothing_that_the_lane_remembers_holds_a_secret(tmp_path):
+    secret = "X-Container-Meta-Temp-URL-Key: of-the-container"
+    async with rig(tmp_path, answering(answer(b"{}"))) as proxy:
+        peer = await warm(proxy)
+        for number in range(4):
+            assert (await taken(proxy, peer, request("/image/v2/images/1", number, secret)))[0] == 0
+        lane = proxy.serving.express
+        remembered = [*reachable(lane._requests), *reachable(lane._answers), *reachable(lane._ways)]
+        texts = b" ".join(one for one in remembered if isinstance(one, bytes))
+        assert b"Traceparent" in texts
+        assert b"gAAAAAB" not in texts
+        assert b"of-the-container" not in texts
+
+
+def reachable(thing, deep: int = 6) -> list[object]:
+    """Whatever it refers to, but for modules and classes."""
+    found, level = [], [thing]
+    for _ in range(deep):
+        level = [one for one in gc.get_referents(*level) if not isinstance(one, type | ModuleType)]
+        found += level
+    return found
 
 
 async def test_its_errors_are_those_of_the_whole_way(tmp_path):
