@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint test-python redis-server clean
+.PHONY: help demo test lint test-python redis-server fuzz clean
 
 help:
 	@echo 'make demo   two embedded clouds, the proxy, and the real openstack client: the whole idea in two minutes'
 	@echo 'make test   style, types, imports and tests'
 	@echo 'make lint   style, types and imports alone'
+	@echo 'make fuzz   the property tests with new examples, ten times (ROUNDS=10)'
 	@echo 'make lab-up real OpenStack clouds on this machine (N=2; GATEWAY=1 for some that know of no proxy; also'
 	@echo '            lab-status, lab-down, lab-clean)'
 	@echo 'make lab-test  the tests that need them, in a lab of their own; leaves nothing running'
@@ -30,6 +31,13 @@ lint: $(READY)
 
 test-python: $(READY) redis-server
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# Properties with examples that nobody has seen yet, ROUNDS times. What fails becomes an `@example`.
+ROUNDS ?= 10
+fuzz: $(READY)
+	@for round in $$(seq $(ROUNDS)); do \
+		$(BIN)/pytest -n 2 -q -m hypothesis --hypothesis-profile=fuzz || exit 1; \
+	done
 
 # The tests start servers of their own; what is missing is installed (Debian, as root), and no service is started.
 redis-server: $(READY)

@@ -1,14 +1,24 @@
-"""In which order the tests run: files that wait for minutes first, so that none is waited for at the end."""
+"""In which order the tests run, and with which examples.
+
+Files that wait for minutes run first, so that none is waited for at the end. Properties are tested with the
+same examples each time, so that one commit has one verdict; `make fuzz` looks for others.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hypothesis import settings
+
 if TYPE_CHECKING:
     import pytest
 
 HERE = Path(__file__).parent
+
+settings.register_profile("same", derandomize=True)
+settings.register_profile("fuzz", derandomize=False)
+settings.load_profile("same")
 
 LONG = (
     "manyclouds/replicating/test_kill.py",
