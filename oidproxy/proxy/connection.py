@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from oidproxy.http.head import RequestHead
     from oidproxy.proxy.passing import Passing
     from oidproxy.proxy.serving import Serving
+    from oidproxy.proxy.spread import Ways
     from oidproxy.proxy.terms import Folded
-    from oidproxy.proxy.way import Tails, Ways
+    from oidproxy.proxy.way import Tails
     from oidproxy.rewrite.stencil import RequestStencil
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"

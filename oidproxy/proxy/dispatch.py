@@ -82,14 +82,22 @@ def _straight(exchange: Exchange, fanout: FanOut) -> bool:
     if outgoing is None or forward.stage is not None:
         return False
     _note_caller(exchange, forward.route, forward)
+    request, _ = _prepared(exchange, forward, outgoing)
+    exchange.repeatable, exchange.found_among = request, fanout
+    receiver = straight.Straight(exchange, leg, outgoing, search_among(exchange, fanout))
+    receiver.begin(exchange.serving.upstreams.start(request, receiver))
+    return True
+
+
+def search_among(exchange: Exchange, fanout: FanOut) -> straight.Search:
+    """What searches among all clouds, where the one that is known to hold an item did not give it."""
 
     def search(begun: Begun | None) -> None:
-        _note_caller(exchange, several.seen(forward.route), forward)
+        exchange.repeatable = None
+        _note_caller(exchange, several.seen(fanout.route), fanout.first)
         exchange.wait(several.serve(exchange, fanout, straight.search_from(exchange, begun)))
 
-    request, _ = _prepared(exchange, forward, outgoing)
-    straight.begin(exchange, leg, outgoing, request, search)
-    return True
+    return search
 
 
 def _forward(exchange: Exchange, forward: Forward) -> None:
@@ -107,8 +115,9 @@ def _forward(exchange: Exchange, forward: Forward) -> None:
     if outgoing is None:
         exchange.wait(_forward_later(exchange, forward))
     else:
-        exchange.repeatable = True
-        exchange.send(*_prepared(exchange, forward, outgoing))
+        request, body = _prepared(exchange, forward, outgoing)
+        exchange.repeatable = request
+        exchange.send(request, body)
 
 
 async def _forward_later(exchange: Exchange, forward: Forward) -> None:

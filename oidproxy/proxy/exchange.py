@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from oidproxy.identity.service import Outgoing
     from oidproxy.proxy.serving import Serving
     from oidproxy.proxy.terms import Client
-    from oidproxy.routing.decision import Arrival, Decision, Forward, Route, Snapshot
+    from oidproxy.routing.decision import Arrival, Decision, FanOut, Forward, Route, Snapshot
     from oidproxy.upstream.call import Call, Receiver, Request
 
 _log = logging.getLogger("oidproxy.proxy")
@@ -91,7 +91,6 @@ class Exchange:
         "_paused",
         "_reading_for",
         "_ready_early",
-        "_request",
         "_scanner",
         "_swept",
         "_task",
@@ -100,6 +99,7 @@ class Exchange:
         "answered",
         "arrival",
         "connection",
+        "found_among",
         "head",
         "ids",
         "repeatable",
@@ -139,11 +139,12 @@ class Exchange:
         """What was forwarded, and the tokens that went with it."""
         self.ids: Ids = NO_IDS
         """Ids of the cloud's that the client knows by other names."""
-        self.repeatable = False
-        """It was forwarded as it was decided, at once: the express lane may learn from it."""
+        self.repeatable: Request | None = None
+        """What was forwarded as it was decided, at once: the express lane may learn from it …"""
+        self.found_among: FanOut | None = None
+        """… where it was asked of the one of several clouds that is known to hold it."""
         self.answered = False
         """The head of the answer went out."""
-        self._request: Request | None = None
         self._answer_head: ResponseHead | None = None
         self._call: Call | None = None
         self._task: asyncio.Task[None] | None = None
@@ -258,7 +259,6 @@ class Exchange:
             self._whole_body = body
         if self.connection.body_unread:
             self.connection.hold()
-        self._request = request
         call = self.serving.upstreams.start(request, self)
         if self._over:
             return
@@ -447,8 +447,8 @@ class Exchange:
             self._gathered.append(LAST)
         self._call = None
         self.connection.write(b"".join(self._gathered))
-        request, head = self._request, self._answer_head
-        if self.repeatable and request is not None and head is not None and head.status == _OK:
+        request, head = self.repeatable, self._answer_head
+        if request is not None and head is not None and head.status == _OK:
             self.serving.express.learn(self, request, head, self.account.request_id)
         self._finish()
 

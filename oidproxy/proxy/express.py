@@ -13,19 +13,25 @@ now and then exist once, and the lane only has to know when it may not go on.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from oidproxy.proxy.passing import Passing
-from oidproxy.proxy.way import LINE_AT_MOST, Key, Tails, Way, Ways, may_have_one
+from oidproxy.manyclouds.finding.find import Finding
+from oidproxy.proxy.passing import Passing, Sought
+from oidproxy.proxy.spread import Spread
+from oidproxy.proxy.way import LINE_AT_MOST, Tails, Way, may_have_one
 from oidproxy.rewrite.stencil import answer_shape, answer_stencil, request_shape, request_stencil
 from oidproxy.rewrite.stencils import Stencils
-from oidproxy.telemetry import redact
 from oidproxy.telemetry.access import PATH_AT_MOST
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
     from oidproxy.http.head import RequestHead, ResponseHead
+    from oidproxy.proxy.spread import Ways
     from oidproxy.proxy.terms import Done, Rider, Shared
+    from oidproxy.proxy.way import Key
     from oidproxy.rewrite.stencil import AnswerStencil, RequestStencil
+    from oidproxy.routing.decision import FanOut
     from oidproxy.upstream.call import Request
     from oidproxy.upstream.pool import Pool
 
@@ -60,7 +66,7 @@ class Express:
         self._requests: Stencils[RequestHead, RequestStencil] = Stencils(request_stencil, of_answers=False)
         self._answers: Stencils[ResponseHead, AnswerStencil] = Stencils(answer_stencil, of_answers=True)
         self._ways: dict[tuple[str, int], Ways] = {}
-        self._kept: deque[tuple[Ways, Key]] = deque()
+        self._kept: deque[tuple[MutableMapping[Any, Any], Key | str]] = deque()
         self._tails: dict[str, Tails] = {}
         self.taken = 0
         """Requests that went this way …"""
@@ -84,20 +90,20 @@ class Express:
     def take(self, connection: Rider, data: bytes) -> Passing | None:
         """Send a request that is all of `data`, if it is like an earlier one; None: nothing was done."""
         for stencil in connection.stencils:
-            found = stencil.match(data)
-            if found is not None:
+            matched = stencil.match(data)
+            if matched is not None:
                 break
         else:
             return None
-        groups = found.groups()
+        groups = matched.groups()
         before, rest, query, bare, envelope = stencil.read(groups)
         scope = b"" if stencil.scope is None else groups[stencil.scope]
-        way = connection.ways.get((stencil, before, scope, envelope))
-        shown = before + rest + query
+        found = connection.ways.get((stencil, before, scope, envelope))
+        way = found.way(rest) if isinstance(found, Spread) else found
         if (
             way is None
             or len(data) > self._longest
-            or len(shown) > PATH_AT_MOST
+            or len(before) + len(rest) + len(query) > PATH_AT_MOST
             or b"/." in rest
             or (query and not way.queries)
         ):
@@ -114,14 +120,17 @@ class Express:
         place = stencil.request_id
         request_id = self._serving.request_id().encode() if place is None else groups[place]
         rules = way.rules_of(rest) if way.varies else way.rules
-        if query or not redact.is_plain_path(shown):
-            shown = redact.target(shown.decode()).encode()
+        shown = way.show(rest, query)
         if rules is None:
             lines, tail = stencil.whole(groups), connection.tails[0]
         else:
             lines, tail = stencil.identity(groups), connection.tails[1]
         sent = way.head(rest, query, lines, token, tail, request_id)
-        passing = Passing(connection, upstream, way, data, sent, shown, token, request_id, rules)
+        if way is found:
+            passing = Passing(connection, upstream, way, data, sent, shown, token, request_id, rules)
+        else:
+            passing = Sought(connection, upstream, way, data, sent, shown, token, request_id, rules)
+            passing.wait()
         upstream.carry(passing, sent)
         self.taken += 1
         if scope:
@@ -146,7 +155,9 @@ class Express:
         now = self._serving.clock()
         pool = self._serving.upstreams.pool(forward.route.endpoint)
         answers = answer_shape(answer)
-        stencil_of_answers = None if answers is None else self._answers.of(answer, answers, now)
+        if answers is None:
+            return  # whoever gets such an answer would only have to leave the lane again
+        stencil_of_answers = self._answers.of(answer, answers, now)
         if stencil_of_answers is not None:
             pool.stencils = _first(stencil_of_answers, pool.stencils)
         stencil = self._requests.of(head, shape, now)
@@ -166,7 +177,7 @@ class Express:
         before, rest, query, bare, envelope = stencil.read(groups)
         token = (done.sent[1].token or "").encode()
         address = done.connection.address
-        way = Way(done.sent[0], arrival, address, stencil.agent, pool=pool, snapshot=done.snapshot)
+        way = Way(done.sent[0], arrival, address, stencil.agent, before, pool=pool, snapshot=done.snapshot)
         if not way.abroad:
             if not token.startswith(bare):
                 return
@@ -177,9 +188,25 @@ class Express:
         if written != request.head or len(way.line) > LINE_AT_MOST:
             return
         scope = b"" if stencil.scope is None else groups[stencil.scope]
-        self._keep(self.ways(done.connection.spot), (stencil, before, scope, envelope), way)
+        ways, key = self.ways(done.connection.spot), (stencil, before, scope, envelope)
+        if done.found_among is None:
+            self._keep(ways, key, way)
+        else:
+            self._keep_spread(ways, key, way, done.found_among)
 
-    def _keep(self, ways: Ways, key: Key, way: Way) -> None:
+    def _keep_spread(self, ways: Ways, key: Key, way: Way, among: FanOut) -> None:
+        """One of the ways to several clouds, of which an item is asked of the one that holds it."""
+        asked, rest, finding = among.asked, way.route.rest, self._serving.many.find
+        if not isinstance(finding, Finding) or rest != b"%b/%b" % (asked.collection, asked.item):
+            return
+        spread = ways.get(key)
+        if not isinstance(spread, Spread):
+            spread = Spread(finding, way.route.service_type)
+            self._keep(ways, key, spread)
+        spread.learn(asked.collection)
+        self._keep(spread.ways, way.route.cloud, way)
+
+    def _keep(self, ways: MutableMapping[Any, Any], key: Key | str, way: Way | Spread) -> None:
         if key not in ways:
             self._kept.append((ways, key))
         ways[key] = way

@@ -28,10 +28,10 @@ class Hedges:
         self._waiting: dict[Waiting, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, one: Waiting) -> None:
-        """It has to answer in time."""
+    def add(self, one: Waiting, *, late: bool = False) -> None:
+        """It has to answer in time; by the next tick, if it is `late` already."""
         loop = asyncio.get_running_loop()
-        self._waiting[one] = loop.time() + HEDGE
+        self._waiting[one] = loop.time() + (0.0 if late else HEDGE)
         if self._timer is None:
             self._timer = loop.call_later(TICK, self._tick)
 

@@ -21,6 +21,8 @@ HELD_AT_MOST = 64 * 1024
 class Passing:
     """Implements `upstream.call.Express` and `terms.Folded`."""
 
+    is_late = False
+
     __slots__ = (
         "_downstream",
         "_rules",
@@ -130,3 +132,31 @@ class Passing:
         ms = seconds * 1000
         peer = downstream.peer.encode()
         serving.access.add(way.line % (self.epoch, request_id, peer, self._shown, len(body), ms, ms))
+
+
+class Sought(Passing):
+    """A request for an item of several clouds, on its way to the one that is known to hold it.
+
+    Implements `hedging.Waiting`: where no answer comes in time, the others are asked meanwhile.
+    """
+
+    __slots__ = ("is_late",)
+
+    def wait(self) -> None:
+        """For an answer in time; before anything is sent."""
+        self.is_late = False
+        self._downstream.serving.hedges.add(self)
+
+    def late(self) -> None:
+        """It did not come."""
+        self.is_late = True
+        self.unfold()
+
+    def unfold(self) -> None:
+        """Become the exchange and the call, which waits on."""
+        self._downstream.serving.hedges.discard(self)
+        super().unfold()
+
+    def _answer(self, stencil: AnswerStencil, groups: Groups, body: bytes) -> None:
+        self._downstream.serving.hedges.discard(self)
+        super()._answer(stencil, groups, body)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from oidproxy.clouds.plan import First, One
 from oidproxy.errors import UpstreamError
 from oidproxy.http.head import NoBody
-from oidproxy.manyclouds.finding.find import Finding
+from oidproxy.manyclouds.finding.find import Finding, item_of
 from oidproxy.manyclouds.finding.tally import NOT_HERE, Begun, Tally
 from oidproxy.manyclouds.legs import Opened
 from oidproxy.manyclouds.opening import Opening
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from oidproxy.proxy.exchange import Exchange
     from oidproxy.rewrite.ids import Ids
     from oidproxy.routing.decision import FanOut, Leg
-    from oidproxy.upstream.call import Call, Receiver, Request
+    from oidproxy.upstream.call import Call, Receiver
 
     Search = Callable[[Begun | None], None]
 
@@ -46,7 +46,7 @@ def holder(exchange: Exchange, fanout: FanOut) -> One | None:
         or isinstance(fanout.plan, First)
     ):
         return None
-    found = finding.holders_now(fanout)
+    found = finding.holders_now(fanout.route.service_type, item_of(fanout))
     if found is None or len(found) != 1:
         return None
     one = One(found[0])
@@ -59,13 +59,7 @@ def search_from(exchange: Exchange, begun: Begun | None) -> Entry | None:
     return partial(finding, begun=begun) if isinstance(finding, Finding) and begun is not None else None
 
 
-def begin(exchange: Exchange, leg: Leg, outgoing: Outgoing, request: Request, go_on: Search) -> None:
-    """Send it. `go_on` begins the search, told what is known so far."""
-    receiver = _Straight(exchange, leg, outgoing, go_on)
-    receiver.begin(exchange.serving.upstreams.start(request, receiver))
-
-
-class _Straight:
+class Straight:
     """Implements `upstream.call.Receiver`: gives an answer to the exchange, or has a search begin."""
 
     __slots__ = (
@@ -82,6 +76,7 @@ class _Straight:
     )
 
     def __init__(self, exchange: Exchange, leg: Leg, outgoing: Outgoing, go_on: Search) -> None:
+        """`go_on` begins the search, told what is known so far."""
         self._exchange = exchange
         self._leg = leg
         self._outgoing = outgoing
@@ -95,12 +90,12 @@ class _Straight:
         """It is known whether this is the answer."""
         self._discards = False
 
-    def begin(self, call: Call) -> None:
-        """The call, which may have failed before it was known here."""
+    def begin(self, call: Call, *, late: bool = False) -> None:
+        """The call, which may have failed before it was known here, or be `late` by now."""
         self._call = call
         if not self._decided:
             self._exchange.give_to(call)
-            self._hedges.add(self)
+            self._hedges.add(self, late=late)
 
     def late(self) -> None:
         """A search begins meanwhile."""

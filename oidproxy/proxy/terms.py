@@ -11,10 +11,13 @@ if TYPE_CHECKING:
 
     from oidproxy.http.head import RequestHead
     from oidproxy.identity.service import Identity, Outgoing
+    from oidproxy.manyclouds.many import Many
     from oidproxy.manyclouds.replicating.replication import Replication
-    from oidproxy.proxy.way import Tails, Way, Ways
+    from oidproxy.proxy.hedging import Hedges
+    from oidproxy.proxy.spread import Ways
+    from oidproxy.proxy.way import Tails, Way
     from oidproxy.rewrite.stencil import RequestStencil
-    from oidproxy.routing.decision import Arrival, Forward, Snapshot
+    from oidproxy.routing.decision import Arrival, FanOut, Forward, Snapshot
     from oidproxy.telemetry.access import AccessLog
     from oidproxy.telemetry.counters import Counters
     from oidproxy.upstream.connection import Connection
@@ -77,6 +80,8 @@ class Shared(LinkMaps, Protocol):
     access: AccessLog
     counters: Counters
     replication: Replication | None
+    hedges: Hedges
+    many: Many
     pseudonym: str
     draining: bool
 
@@ -96,6 +101,8 @@ class Done(Protocol):
     arrival: Arrival
     snapshot: Snapshot
     sent: tuple[Forward, Outgoing] | None
+    found_among: FanOut | None
+    """Where it was asked of the one of several clouds that is known to hold it."""
 
 
 class Folded(Protocol):
@@ -115,6 +122,8 @@ class Folded(Protocol):
     upstream: Connection
     got: bytes
     """What came of the answer."""
+    is_late: bool
+    """Others may be asked meanwhile, if there are any."""
 
 
 class Rider(Client, Protocol):

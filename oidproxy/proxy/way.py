@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from oidproxy.rewrite.guard import GuardedLinks
 from oidproxy.rewrite.table import keys_for, varies
 from oidproxy.scope.canonical import bounded_canonical, canonical
+from oidproxy.telemetry import redact
 from oidproxy.telemetry.access import AccessLine, form
 from oidproxy.tokens.presented import Form, Use
 
@@ -25,9 +26,6 @@ LINE_AT_MOST = 2048
 
 Key = tuple["RequestStencil", bytes, bytes, bytes]
 """Kind of head, the path down to the service, X-Scope, and the token's envelope."""
-
-Ways = dict[Key, "Way"]
-"""Those of one address of ours."""
 
 Tails = tuple[bytes, bytes]
 """What stands behind the token in a head for a cloud, without and with Accept-Encoding."""
@@ -50,6 +48,8 @@ class Way:
     __slots__ = (
         "_links",
         "_links_serial",
+        "_path",
+        "_shown",
         "abroad",
         "arrival",
         "audience",
@@ -71,11 +71,15 @@ class Way:
         arrival: Arrival,
         address: str,
         agent: str | None,
+        path: bytes,
         *,
         pool: Pool,
         snapshot: Snapshot,
     ) -> None:
-        """`address` is where such calls come in, `agent` the program that makes them."""
+        """`address` is where such calls come in, `agent` the program that makes them.
+
+        `path` is theirs, down to the service.
+        """
         route = forward.route
         endpoint = route.endpoint
         self.route = route
@@ -85,6 +89,8 @@ class Way:
         self.abroad = route.home != route.cloud
         self.begin = b"GET " + endpoint.root.encode()
         self.host = b" HTTP/1.1\r\nHost: " + endpoint.origin.authority.encode("ascii") + b"\r\n"
+        self._path = path
+        self._shown = redact.target(path.decode()).encode()
         self.envelope = b""
         """What goes out behind the bare token, at home."""
         self.audience: Audience | None = None
@@ -121,6 +127,12 @@ class Way:
                 b"\r\n\r\n",
             )
         )
+
+    def show(self, rest: bytes, query: bytes) -> bytes:
+        """The path of a request as the log may have it."""
+        if not query and redact.is_plain_path(rest):
+            return self._shown + rest
+        return redact.target((self._path + rest + query).decode()).encode()
 
     def rules_of(self, rest: bytes) -> RuleSet | None:
         """Where links are in the answer to this path."""

@@ -13,10 +13,13 @@ import pytest
 
 from oidproxy.http.parse import response_head
 from oidproxy.proxy import express
+from oidproxy.proxy.passing import Passing
 from oidproxy.rewrite import stencils
 from oidproxy.scope.parse import parse
 from oidproxy.tokens.sealed import seal
 from tests.wire.rig import OK, Peer, Upstream, answering, eventually, rig
+
+unfold = Passing.unfold
 
 SERVER = {"server": {"id": "1", "name": "n", "links": [{"rel": "self", "href": "LINK/servers/1"}]}}
 
@@ -213,6 +216,26 @@ def in_pieces(*pieces: bytes, pause: float = 0.02):
         return handle
 
     return make
+
+
+async def test_what_differs_in_answers_is_learned_on_the_lane_too(tmp_path, monkeypatch):
+    left = []
+    monkeypatch.setattr(Passing, "unfold", lambda passing: (left.append(1), unfold(passing))[1])
+
+    def make(upstream: Upstream):
+        async def handle(peer: Peer) -> None:
+            while True:
+                upstream.heads.append(await peer.head())
+                second = b"%02d" % (len(upstream.heads) // 4)
+                await peer.send(answer(b"{}").replace(b"12:00:00", b"12:00:" + second))
+
+        return handle
+
+    async with rig(tmp_path, make) as proxy:
+        peer = await client(proxy)
+        for number in range(24):
+            await ask(peer, request(number=number))
+    assert len(left) == 1, "when the first answer had another second"
 
 
 async def test_an_answer_in_pieces_is_waited_for(tmp_path):

@@ -46,9 +46,9 @@ class Finding:
         self._negatives = Negatives(clock)
         self._registry: Registry | None = None
 
-    def holders_now(self, fanout: FanOut) -> tuple[str, ...] | None:
-        """Whoever was seen to hold what is asked for; None where that is not to be had at once."""
-        return self._locations.clouds_now(fanout.route.service_type, _item(fanout))
+    def holders_now(self, service_type: str, item: bytes) -> tuple[str, ...] | None:
+        """Whoever was seen to hold this; None where that is not to be had at once."""
+        return self._locations.clouds_now(service_type, item)
 
     async def __call__(self, job: Job, begun: Begun | None = None) -> Opened:
         """The answer of the cloud that has it. `begun` was asked before.
@@ -63,7 +63,7 @@ class Finding:
         if job.registry is not self._registry:
             self._registry = job.registry
             self._negatives.clear()
-        item = _item(job.fanout)
+        item = item_of(job.fanout)
         holders = await self._locations.clouds(job.fanout.route.service_type, item)
         if not holders and self._negatives.hold(item, await _question(job)):
             raise _not_found(job)
@@ -110,7 +110,8 @@ class Finding:
         raise _not_found(job)
 
 
-def _item(fanout: FanOut) -> bytes:
+def item_of(fanout: FanOut) -> bytes:
+    """The id that is asked for."""
     item = fanout.asked.item
     return unquote_to_bytes(item) if b"%" in item else item
 
