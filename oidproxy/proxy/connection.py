@@ -69,7 +69,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self.spot = host, port
         self.peer = ""
-        self.stencils: tuple[RequestStencil, ...] = ()
+        self.stencils: tuple[RequestStencil, ...] = serving.express.stencils.get(self.spot, ())
         self.ways: Ways = serving.express.ways(self.spot)
         self.tails: Tails = b"", b""
         self._transport: asyncio.Transport | None = None

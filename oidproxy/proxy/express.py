@@ -58,6 +58,7 @@ class Express:
         "_tails",
         "_ways",
         "scoped",
+        "stencils",
         "taken",
     )
 
@@ -65,6 +66,8 @@ class Express:
         self._serving = serving
         self._requests: Stencils[RequestHead, RequestStencil] = Stencils(request_stencil, of_answers=False)
         self._answers: Stencils[ResponseHead, AnswerStencil] = Stencils(answer_stencil, of_answers=True)
+        self.stencils: dict[tuple[str, int], tuple[RequestStencil, ...]] = {}
+        """By address of ours, what new connections begin with: a client often sends a few requests only."""
         self._ways: dict[tuple[str, int], Ways] = {}
         self._kept: deque[tuple[MutableMapping[Any, Any], Key | str]] = deque()
         self._tails: dict[str, Tails] = {}
@@ -163,6 +166,8 @@ class Express:
         stencil = self._requests.of(head, shape, now)
         if stencil is not None:
             connection.stencils = _first(stencil, connection.stencils)
+            spot = connection.spot
+            self.stencils[spot] = _first(stencil, self.stencils.get(spot, ()))
             self._learn_way(done, stencil, request, pool, request_id)
 
     def _learn_way(

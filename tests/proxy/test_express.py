@@ -85,6 +85,8 @@ async def warm(proxy, path: str = "/image/v2/images/abc", *more: str) -> Peer:
 
 
 async def client(proxy) -> Peer:
+    """A connection that knows of no lane yet."""
+    proxy.serving.express.stencils.clear()
     peer = await proxy.client()
     peer.limits = proxy.serving.snapshot.registry.limits
     return peer
@@ -514,3 +516,11 @@ async def test_its_errors_are_those_of_the_whole_way(tmp_path):
             await one.send(long)
             heads.append((await one.head()).partition(b"\r\n")[0])
         assert heads[0] == heads[1]
+
+
+async def test_a_new_connection_takes_it_with_its_first_request(tmp_path):
+    async with rig(tmp_path, answering(answer(b"{}"))) as proxy:
+        await warm(proxy)
+        peer = await proxy.client()
+        peer.limits = proxy.serving.snapshot.registry.limits
+        assert (await taken(proxy, peer, request(number=9)))[0] == 1

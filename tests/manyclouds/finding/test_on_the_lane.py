@@ -48,6 +48,11 @@ class Lane:
         answer = await self.ask(target, scope)
         return self.taken - before, answer
 
+    async def anew(self) -> None:
+        """A connection that knows of no lane yet."""
+        self.serving.express.stencils.clear()
+        self.peer = await self.running.proxy.client()
+
     def calls(self) -> dict[str, int]:
         return {name: len(cloud.calls) for name, cloud in self.running.clouds.items() if cloud.calls}
 
@@ -84,7 +89,7 @@ async def test_an_item_that_nobody_asked_for_before_goes_to_its_cloud_as_the_who
     took, answer = await lane.took(path(11))
     assert (took, lane.calls()) == (1, {"cloud-3": 1})
     sent = lines(lane.running["cloud-3"])
-    lane.peer = await lane.running.proxy.client()
+    await lane.anew()
     took, whole = await lane.took(path(11))
     assert (took, lane.calls()) == (0, {"cloud-3": 2})
     assert (answer.status, answer.json) == (whole.status, whole.json)
@@ -94,7 +99,7 @@ async def test_an_item_that_nobody_asked_for_before_goes_to_its_cloud_as_the_who
 
 async def test_the_access_lines_are_the_same(lane):
     await lane.ask(path(11))
-    lane.peer = await lane.running.proxy.client()
+    await lane.anew()
     await lane.ask(path(11))
     lane.serving.access.flush()
     told = [json.loads(line) for line in lane.running.proxy.log.read_text().splitlines()[-2:]]
@@ -190,7 +195,7 @@ async def test_its_instructions_are_not_half_more_than_those_of_a_plain_forward(
 async def test_ways_by_cloud_are_bounded(lane, monkeypatch):
     monkeypatch.setattr("oidproxy.proxy.express.WAYS_KEPT", 2)
     for number in range(12):
-        lane.peer = await lane.running.proxy.client()
+        await lane.anew()
         for other in (number, number):
             assert (await lane.ask(path(other))).status == 200
     every = [way for ways in lane.serving.express._ways.values() for way in ways.values()]
