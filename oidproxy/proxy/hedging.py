@@ -22,27 +22,26 @@ class Waiting(Protocol):
 class Hedges:
     """Those of one worker that wait for an answer; one timer for all, since nearly none is ever late."""
 
-    __slots__ = ("_timer", "_waiting")
+    __slots__ = ("_loop", "_timer", "_waiting")
 
     def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._waiting: dict[Waiting, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, one: Waiting, *, late: bool = False) -> None:
         """It has to answer in time; by the next tick, if it is `late` already."""
-        loop = asyncio.get_running_loop()
-        self._waiting[one] = loop.time() + (0.0 if late else HEDGE)
+        self._waiting[one] = self._loop.time() + (0.0 if late else HEDGE)
         if self._timer is None:
-            self._timer = loop.call_later(TICK, self._tick)
+            self._timer = self._loop.call_later(TICK, self._tick)
 
     def discard(self, one: Waiting) -> None:
         """It answered, or nobody waits for it."""
         self._waiting.pop(one, None)
 
     def _tick(self) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = self._loop.time()
         for one in [one for one, until in self._waiting.items() if until <= now]:
             self.discard(one)
             one.late()
-        self._timer = loop.call_later(TICK, self._tick) if self._waiting else None
+        self._timer = self._loop.call_later(TICK, self._tick) if self._waiting else None
