@@ -47,7 +47,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=0, metavar="N", help="instead of 5")
     parser.add_argument("--out", type=Path, default=OUT, metavar="DIR", help="for table, JSON and plot")
     parser.add_argument("--docs", action="store_true", help=f"put the table into {DOCS.relative_to(ROOT)}")
-    parser.add_argument("--profile", action="store_true", help="only say where our own time goes (py-spy)")
+    parser.add_argument(
+        "--profile", action="store_true", help="only say where our own time goes (py-spy); also with --docs"
+    )
     return parser.parse_args()
 
 
@@ -59,7 +61,7 @@ def _run(plan: Plan, chosen: list[str], folder: Path, options: argparse.Namespac
     told = machine.description()
     results = Results()
     if options.profile:
-        return profile.run(plan, folder, cores, _say)
+        return profile.run(plan, folder, cores, _say, DOCS if options.docs else None)
     try:
         if set(chosen) - {"registry", union.PART, find.PART}:
             Rounds(plan, chosen, folder, cores, results, _say).run()

@@ -12,6 +12,8 @@ from tests.bench.candidates import OURS
 from tests.bench.layout import CLOUDS
 from tests.bench.plan import MAIN
 from tests.bench.processes import ROOT, BenchError
+from tests.bench.report import into_docs
+from tests.bench.rounds import warm_up
 from tests.bench.traffic import calls
 
 if TYPE_CHECKING:
@@ -21,13 +23,33 @@ if TYPE_CHECKING:
     from tests.bench.layout import Cores
     from tests.bench.plan import Plan
 
+PART = "profile"
+"""Of the marks in the docs."""
+
 SHOWN = 40
 SAMPLES = 500
 """A second."""
 
+PARTS = (
+    ("(proxy/connection.py)", "passed", "sending the answer to the client (one system call, which wakes it)"),
+    ("(upstream/connection.py)", "carry", "sending the request to the cloud (likewise)"),
+    ("(proxy/express.py)", "", "taking the head apart, finding its way, writing the cloud's head"),
+    ("(proxy/way.py)", "", "taking the head apart, finding its way, writing the cloud's head"),
+    ("(rewrite/stencil.py)", "", "taking the head apart, finding its way, writing the cloud's head"),
+    ("(proxy/passing.py)", "", "taking the answer's head apart, writing the client's, the access line"),
+    ("(rewrite/", "", "links in the answer"),
+    ("(identity/", "", "tokens"),
+    ("(tokens/", "", "tokens"),
+    ("(telemetry/", "", "access log, metrics, redaction"),
+    ("(upstream/", "", "connections and pools, to clouds"),
+    ("(proxy/connection.py)", "", "connections of clients"),
+)
+"""Where a function is, how its name begins -> what its own time is spent for; the first that fits."""
+REST = "everything else; also requests that took the whole way"
 
-def run(plan: Plan, folder: Path, cores: Cores, say: Callable[[str], None]) -> int:
-    """Print the shares of functions, alone and with what they call."""
+
+def run(plan: Plan, folder: Path, cores: Cores, say: Callable[[str], None], docs: Path | None) -> int:
+    """Print the shares of functions, alone and with what they call; those of parts go into `docs`, too."""
     program = shutil.which("py-spy") or shutil.which("py-spy", path=str(ROOT / ".venv" / "bin"))
     if program is None:
         raise BenchError("py-spy is not installed (the extra named bench)")
@@ -38,6 +60,7 @@ def run(plan: Plan, folder: Path, cores: Cores, say: Callable[[str], None]) -> i
         running = OURS.start(folder, cores)
         try:
             check.sizes(OURS, asked)
+            warm_up(OURS, path, cores)
             worker = max(pid for pid in running.pids if pid != running.process.pid)
             seconds = max(plan.seconds, 3)
             argv = [program, "record", "--pid", str(worker), "--format", "raw"]
@@ -52,7 +75,31 @@ def run(plan: Plan, folder: Path, cores: Cores, say: Callable[[str], None]) -> i
             running.stop()
     for line in shares(stacks.read_text()):
         say(line)
+    table = parts(stacks.read_text())
+    print(table)
+    if docs is not None:
+        into_docs(docs, table, PART)
     return 0
+
+
+def parts(stacks: str) -> str:
+    """From py-spy's raw form to a table of what the time was spent for."""
+    found: Counter[str] = Counter()
+    for line in stacks.splitlines():
+        text, _, count = line.rpartition(" ")
+        found[_part(_short(text.rpartition(";")[2]))] += int(count)
+    total = found.total()
+    if not total:
+        raise BenchError("py-spy saw nothing")
+    rows = [f"| {part} | {count / total:.0%} |" for part, count in found.most_common()]
+    return "\n".join(["| of the worker's time | share |", "|---|---|", *rows])
+
+
+def _part(frame: str) -> str:
+    name, _, place = frame.partition(" ")
+    name = name.rpartition(".")[2]
+    place = place.replace("(oidproxy/", "(")
+    return next((what for where, begin, what in PARTS if where in place and name.startswith(begin)), REST)
 
 
 def shares(stacks: str) -> list[str]:

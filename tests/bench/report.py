@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.bench.results import Results
 
 KIB, MIB = 1024, 1024 * 1024
-BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
+MARKS = "<!-- make {}: begin -->", "<!-- make {}: end -->"
 _BASES = ((PROTOTYPE, "prototype's Lua"), (LEAN, "lean Lua"), (NGINX, "nginx"))
 
 
@@ -258,14 +258,14 @@ def write_json(path: Path, results: Results, machine: Mapping[str, str], plan: o
     path.write_text(json.dumps(found, indent=1) + "\n")
 
 
-def into_docs(path: Path, report: str) -> None:
-    """Put the report between the marks of a page. Raises ValueError where it has none."""
-    text = path.read_text()
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def into_docs(path: Path, report: str, part: str = "bench") -> None:
+    """Put a report between its marks on a page. Raises ValueError where there are none."""
+    first, last = (mark.format(part) for mark in MARKS)
+    before, begin, rest = path.read_text().partition(first)
+    _, end, after = rest.partition(last)
     if not (begin and end):
         raise ValueError(f"{path.name} has no place for the table")
-    path.write_text(f"{before}{BEGIN}\n{report}{END}{after}")
+    path.write_text(f"{before}{first}\n{report.rstrip()}\n{last}{after}")
 
 
 def plot(path: Path, results: Results) -> bool:

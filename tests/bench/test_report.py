@@ -11,7 +11,7 @@ import pytest
 from tests.bench import report
 from tests.bench.candidates import ALL
 from tests.bench.plan import CONNECTIONS, QUICK
-from tests.bench.profile import shares
+from tests.bench.profile import parts, shares
 from tests.bench.results import Results
 
 
@@ -70,12 +70,26 @@ def test_the_json_has_every_value(results, tmp_path):
 
 def test_the_table_goes_between_the_marks_of_the_page(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    begin, end = (mark.format("bench") for mark in report.MARKS)
+    page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
     report.into_docs(page, "new\n")
-    assert page.read_text() == f"before\n{report.BEGIN}\nnew\n{report.END}\nafter\n"
+    assert page.read_text() == f"before\n{begin}\nnew\n{end}\nafter\n"
+    with pytest.raises(ValueError, match="no place"):
+        report.into_docs(page, "new\n", "another")
     page.write_text("no marks")
     with pytest.raises(ValueError, match="no place"):
         report.into_docs(page, "new\n")
+
+
+def test_a_profile_tells_what_time_was_spent_for():
+    stacks = """main (a.py:1);Connection.passed (oidproxy/proxy/connection.py:9) 2
+Express.take (oidproxy/proxy/express.py:1);replaced (oidproxy/rewrite/whole.py:2) 1
+Express.take (oidproxy/proxy/express.py:3) 1
+"""
+    table = parts(stacks).splitlines()
+    assert table[2].startswith("| sending the answer to the client")
+    assert table[2].endswith("| 50% |")
+    assert "| links in the answer | 25% |" in table
 
 
 def test_a_profile_tells_functions_alone_and_with_what_they_call():
