@@ -50,6 +50,7 @@ __all__ = [
     "TokenNotFound",
     "TokenRefused",
     "TooManyClouds",
+    "TooManyUnfinished",
     "Undecided",
     "UpstreamError",
     "VersionNotSupported",
@@ -241,6 +242,14 @@ class TooManyClouds(OidproxyError):
     status = 429
     title = "Too Many Requests"
     code = "too-many-clouds"
+
+
+class TooManyUnfinished(OidproxyError):
+    """Too many requests of one user to several clouds are not over."""
+
+    status = 429
+    title = "Too Many Requests"
+    code = "too-many-unfinished"
 
 
 class InternalError(OidproxyError):

@@ -107,6 +107,8 @@ def _show(told: dict[str, Any], out: TextIO) -> None:
             print(f"\n{row['service']}: {row['status']} {row['error']}", file=out)
         for cloud, why in (row["left_out"] or {}).items():
             print(f"\n{row['service']}: {cloud} is left out: {why}", file=out)
+        for cloud, away in (row["round_trips_us"] or {}).items():
+            print(f"\n{row['service']}: {cloud} is {away / 1000:g} ms from {told['home']}", file=out)
         if row["status"] is None and row["admitted"] is False:
             print(f"\n{row['service']}: {row['cloud']} does not admit users of {told['home']}.", file=out)
 

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from oidproxy.store.terms import Store
 
 
+ROLE = "admin"
+"""Who sees the resources of all projects, by the policies that OpenStack's services come with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Retrying:
     """One run of `oidproxy journal retry`."""
@@ -133,6 +137,8 @@ class _Clouds:
             entries=self.entries,
             project=intent.owner.project,
             pseudonym=pseudonym,
+            regions=intent.regions,
+            role=ROLE,
         )
 
 

@@ -27,8 +27,10 @@ _LONGEST_RANGE = 100_000
 
 def round_trips(keys: RttKeys | None, names: frozenset[str], findings: Findings) -> RoundTrips:
     """Round trips by what the dictionary says; `names` are the clouds and groups that it may name."""
-    if keys is None or not keys.enable:
+    if keys is None:
         return RoundTrips()
+    if not keys.enable:
+        return RoundTrips(measures=False)
     default = findings.read(("rtt", "default_delay"), microseconds, keys.default_delay) or 0
     one_way: dict[tuple[str, str], int] = {}
     for position, constraint in enumerate(keys.constraints):

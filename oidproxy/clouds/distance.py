@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 Distance = Callable[[str], int]
 """Cloud -> round-trip time in microseconds."""
 
-Kind = tuple[str, tuple[str, ...]]
+Kind = tuple[str, tuple[str, ...], int | None]
 
 
 def from_cloud(registry: Registry, start: str) -> Distance:
@@ -23,8 +23,9 @@ def from_cloud(registry: Registry, start: str) -> Distance:
 def from_group(registry: Registry, group: str, spend: Callable[[int], None]) -> Distance:
     """The distance from the nearest cloud of a group; its own clouds are no way from it.
 
-    Clouds without entries of their own differ in their groups alone, so thousands of them cost as much as
-    one. `spend` is told how many pairs are compared, and may raise.
+    Clouds without entries of their own differ in their groups alone, and in what was measured, which is
+    rounded: so thousands of them cost as much as a few. `spend` is told how many pairs are compared, and may
+    raise.
     """
     inside = frozenset(registry.groups[group])
     kind = _kinds(registry)
@@ -47,4 +48,9 @@ def _kinds(registry: Registry) -> Callable[[str], Kind]:
     """Clouds of one kind are equally far from everything but themselves."""
     named = frozenset(chain.from_iterable(registry.rtt.one_way_us))
     special = named | registry.rtt.excepted | (registry.rtt.only or frozenset())
-    return lambda name: (name if name in special else "", registry.clouds[name].groups)
+    measured = registry.rtt.measured
+    return lambda name: (
+        name if name in special else "",
+        registry.clouds[name].groups,
+        measured.get(name),
+    )

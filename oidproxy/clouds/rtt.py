@@ -1,8 +1,8 @@
-"""Round-trip times between clouds, from ENOSlib's dictionary of one-way delays."""
+"""Round-trip times between clouds: declared, from ENOSlib's dictionary of one-way delays, else measured."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 NO_GROUPS: Sequence[str] = ()
+
+
+@dataclass(slots=True)
+class Asked:
+    """Whether a measure was ever asked for: if not, nothing that was made of it has to be made anew."""
+
+    ever: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,28 @@ class RoundTrips:
     """Where given, the default holds between these clouds and groups alone; other pairs have no delay."""
     excepted: frozenset[str] = frozenset()
     """Clouds and groups that the default does not hold for."""
+    measures: bool = True
+    """Whether what is not declared is measured; else it is no delay."""
+    measured: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Cloud -> round-trip time from the proxy, in microseconds. Between two clouds all goes by way of it."""
+    asked: Asked = field(default_factory=Asked, compare=False, repr=False)
+    """It saves work and never changes a distance."""
+    farthest: int = field(init=False, default=0)
+    """For as far counts a cloud that nobody has measured yet."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "farthest", max(self.measured.values(), default=0))
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is nothing to be measured: every pair is declared, or none is to be known."""
+        return not self.measures or (self.default_us > 0 and self.only is None and not self.excepted)
+
+    def with_measured(self, measured: Mapping[str, int]) -> RoundTrips:
+        """The same with these measures, which nobody asked for yet; what is declared stays."""
+        if self.complete:
+            return self
+        return replace(self, measured=MappingProxyType(dict(measured)), asked=Asked())
 
     def round_trip_us(
         self, a: str, b: str, a_groups: Sequence[str] = NO_GROUPS, b_groups: Sequence[str] = NO_GROUPS
@@ -33,15 +62,22 @@ class RoundTrips:
         """
         if a == b:
             return 0
-        return self._one_way(a, b, a_groups, b_groups) + self._one_way(b, a, b_groups, a_groups)
+        there, back = self._one_way(a, b, a_groups, b_groups), self._one_way(b, a, b_groups, a_groups)
+        if there is None and back is None:
+            self.asked.ever = True
+            return self.measured.get(a, self.farthest) + self.measured.get(b, self.farthest)
+        return (there or 0) + (back or 0)
 
-    def _one_way(self, src: str, dst: str, src_groups: Sequence[str], dst_groups: Sequence[str]) -> int:
+    def _one_way(
+        self, src: str, dst: str, src_groups: Sequence[str], dst_groups: Sequence[str]
+    ) -> int | None:
+        """The delay as it was declared; None where it was not."""
         if self.one_way_us:
             for pair in _pairs(src, dst, src_groups, dst_groups):
                 delay = self.one_way_us.get(pair)
                 if delay is not None:
                     return delay
-        return self.default_us if self._by_default(src, src_groups, dst, dst_groups) else 0
+        return (self.default_us or None) if self._by_default(src, src_groups, dst, dst_groups) else None
 
     def _by_default(self, a: str, a_groups: Sequence[str], b: str, b_groups: Sequence[str]) -> bool:
         if self.only is None and not self.excepted:

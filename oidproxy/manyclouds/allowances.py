@@ -49,6 +49,12 @@ class Grant:
         self._allowances.take(self._token, clouds, limits.fan_out_token)
         self.taken += clouds
 
+    def handed_over(self) -> Grant:
+        """All of it, for what goes on when the request is over: a client that leaves gains nothing by it."""
+        other = Grant(self._allowances, self._limits, self._token)
+        other.taken, self.taken = self.taken, 0
+        return other
+
     def close(self) -> None:
         """Give everything back."""
         taken, self.taken = self.taken, 0

@@ -64,6 +64,10 @@ class Merging(Protocol):
         """No answer comes from there."""
         ...
 
+    def dropped(self, leg: str) -> None:
+        """Nor is of use what came."""
+        ...
+
     def hurry(self) -> None:
         """Time is getting short."""
         ...
@@ -79,6 +83,7 @@ class Gathering:
         "_calls",
         "_fanout",
         "_held",
+        "_holding",
         "_legs",
         "_limits",
         "_loop",
@@ -131,7 +136,9 @@ class Gathering:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._arrived: list[tuple[Ask, Part]] = []
         self._soon = False
-        self._held = 0
+        self._held: dict[str, int] = {}
+        """Bytes of answers, by the union's legs."""
+        self._holding = 0
         self._over: asyncio.Future[None] = self._loop.create_future()
         self.deadline = deadline
         # A HEAD is answered as the GET would be.
@@ -266,10 +273,8 @@ class Gathering:
                 self.refused[ask.leg] = part.error
             self._failed(ask.leg, part.error.message)
             return
-        self._held += len(part.body)
-        if self._held > self._limits.fan_out_answers:
-            most = self._limits.fan_out_answers
-            self._failed(ask.leg, f"The answers to this request take more than {most} bytes.")
+        self._hold(ask.leg, len(part.body))
+        if ask.leg not in self._held:
             return
         try:
             body = self._body_of(ask.leg, part)
@@ -286,6 +291,20 @@ class Gathering:
         if not moves_on:
             self.refusals.append(part)
         self._progress.tell(self._names[ask.leg], Fate.FAILED if moves_on else Fate.ANSWERED)
+
+    def _hold(self, leg: str, size: int) -> None:
+        """Keep within what all answers may take: where it is too much, whoever gave the most goes."""
+        self._held[leg] = self._held.get(leg, 0) + size
+        self._holding += size
+        most = self._limits.fan_out_answers
+        while self._holding > most:
+            largest = max(self._held, key=self._held.__getitem__)
+            self._holding -= self._held.pop(largest)
+            self._union.dropped(largest)
+            self.firsts.pop(largest, None)
+            self._cancel(largest)
+            self._wanted.discard(self._names[largest])
+            self._failed(largest, f"The answers to this request take more than {most} bytes.")
 
     def _failed(self, leg: str, reason: str) -> None:
         self.reasons[leg] = reason

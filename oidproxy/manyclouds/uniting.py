@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oidproxy.clouds.plan import Every
+from oidproxy.clouds.plan import Every, First, Some, members
 from oidproxy.errors import (
     AnswerTimedOut,
     EndpointsUnknown,
@@ -18,6 +18,7 @@ from oidproxy.errors import (
 )
 from oidproxy.manyclouds.gathering import Gathering
 from oidproxy.manyclouds.merging.collections import collection
+from oidproxy.manyclouds.merging.cursor import leg_key
 from oidproxy.manyclouds.merging.locating import Locating
 from oidproxy.manyclouds.merging.question import Question
 from oidproxy.manyclouds.merging.union import Union
@@ -46,6 +47,7 @@ ON_MISSING = b"x-scope-on-missing"
 ANNOTATE = b"x-scope-annotate"
 
 _LEARNED_AT_MOST = 2000
+_NOT_NEEDED = "not needed"
 _CARRIED = frozenset({b"content-type", b"openstack-api-version", b"vary", b"x-openstack-nova-api-version"})
 """What of one cloud's answer holds for the list, too: the microversion by which rows are to be read."""
 
@@ -103,14 +105,20 @@ class Uniting:
         found = collection(fanout.route.service_type, fanout.route.rest)
         if found is None:
             raise NotSupported("What the answers of several clouds are together is not known for this path.")
-        names = {name_of(one): one for one in fanout.ones}
-        job.grant.take(len(names))
+        every = {name_of(one): one for one in fanout.ones}
+        job.grant.take(len(every))
         user = await job.user()
         question = Question.of(found, job.head.target.partition(b"?")[2], user)
-        question, cursor = await self._begin(job, question, names)
+        question, cursor = await self._begin(job, question, every)
+        plan = _kept_to(fanout.plan, cursor)
+        names = every
+        if plan is not fanout.plan:
+            left = frozenset(members(plan))
+            names = {name: one for name, one in every.items() if one in left}
+            job.record.skipped.update((name, _NOT_NEEDED) for name in every if name not in names)
         union = Union(question, [*names], cursor, at_most=limits.fan_out_rows)
         rows = Rows(job.legs, whole=question.limit is None)
-        gathering = _gathering(job, union, names, rows.body)
+        gathering = _gathering(job, union, names, rows.body, plan=plan)
         await gathering.run()
         listed = Listed(user, fanout.route.service_type, question)
         if unknown:
@@ -195,6 +203,36 @@ def _gathering(
     )
 
 
+def _kept_to(plan: Plan, cursor: Cursor) -> Plan:
+    """The plan of a page that goes on from others: of k of n clouds those whose rows they had, of
+    alternatives that one. Other clouds' rows would begin in the middle, and these clouds' be lost."""
+    if not cursor.places and cursor.start is None:
+        return plan
+
+    def begun(part: Plan) -> bool:
+        return any(_is_begun(cursor, one) for one in members(part))
+
+    match plan:
+        case Some(count, ones) if begun(plan):
+            kept = tuple(one for one in ones if begun(one))
+            others = tuple(one for one in ones if not begun(one))
+            if len(kept) >= count:
+                return Every(kept)
+            return Every((*kept, Some(count - len(kept), others)))
+        case First(plans) if begun(plan):
+            return _kept_to(next(filter(begun, plans)), cursor)
+        case Every(plans):
+            kept_to = tuple(_kept_to(part, cursor) for part in plans)
+            return plan if kept_to == plans else Every(kept_to)
+        case _:
+            return plan
+
+
+def _is_begun(cursor: Cursor, one: One) -> bool:
+    leg = name_of(one)
+    return cursor.place(leg) is not None or (cursor.start is not None and leg_key(leg) == cursor.start_leg)
+
+
 def _as_it_came(_: str, answered: Answered) -> bytes:
     return answered.body
 
@@ -216,7 +254,7 @@ def _account(job: Job, names: Mapping[str, One], gathering: Gathering, page: Pag
     failed = set(page.failed) - surplus
     for name in names:
         if name in surplus:
-            record.skipped[name] = "not needed"
+            record.skipped[name] = _NOT_NEEDED
         elif name in gathering.refused:
             record.skipped[name] = _why_not(job, gathering.refused[name])
         elif name in failed:

@@ -55,6 +55,20 @@ class Reload:
 
 
 @dataclass(frozen=True, slots=True)
+class Distant:
+    """To a worker: cloud -> round-trip time from here, in microseconds, where none is declared."""
+
+    measured: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """From a worker: cloud -> the least round-trip time that it saw since the last time, in microseconds."""
+
+    found: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Drain:
     """To a worker: finish what is under way, and end."""
 
@@ -101,7 +115,7 @@ class _Part:
     index: Mapping[tuple[str, str], tuple[Endpoint, ...]]
 
 
-Message = Start | Reload | Drain | Ready | Reloaded | Failed | Counted | Learned
+Message = Start | Reload | Distant | Drain | Ready | Reloaded | Failed | Counted | Learned | Measured
 
 
 def pack(message: Message) -> bytes:

@@ -12,17 +12,20 @@ import signal
 import socket
 import sys
 import threading
+import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from oidproxy.clouds.loading.load import load
 from oidproxy.errors import ConfigError
 from oidproxy.proxy.channel import (
     Counted,
+    Distant,
     Drain,
     Failed,
     Learned,
+    Measured,
     Message,
     Ready,
     Reload,
@@ -31,10 +34,11 @@ from oidproxy.proxy.channel import (
     pack,
     receive,
 )
+from oidproxy.proxy.distances import TOLD_EVERY, Distances
 from oidproxy.proxy.learning import Learner
 from oidproxy.proxy.listening import spots
 from oidproxy.store.opening import open_index
-from oidproxy.telemetry.counters import Samples, merged
+from oidproxy.telemetry.counters import Labels, Samples, merged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,6 +100,7 @@ class Parent:
         self._options = options
         self._state = str(state)
         self._learner = Learner(open_index(self._state, at_most=registry.limits.index))
+        self._distances = Distances(time.monotonic())
         self._registry = registry
         self._announce = announce
         self._serial = 1
@@ -127,7 +132,11 @@ class Parent:
 
     def counted(self) -> Samples:
         """The counters of all workers, of those that ended too."""
-        return merged([self._past, *(hand.counters for hand in self._hands.values())])
+        far: dict[Labels, float] = {
+            (("cloud", cloud),): time / 1e6 for cloud, time in self._distances.told.items()
+        }
+        here: Samples = {"oidproxy_cloud_round_trip_seconds": far} if far else {}
+        return merged([self._past, here, *(hand.counters for hand in self._hands.values())])
 
     async def run(self) -> int:
         """Start the workers, serve until told to stop, drain. Returns the exit status."""
@@ -135,6 +144,7 @@ class Parent:
         keepers = [asyncio.create_task(self._keep(number)) for number in range(self._options.workers)]
         watcher = asyncio.create_task(self._watch())
         learning = asyncio.create_task(self._learner.run())
+        measuring = asyncio.create_task(self._measure())
         try:
             status = await self._start()
             if status == 0:
@@ -142,6 +152,7 @@ class Parent:
         finally:
             self._stopping.set()
             watcher.cancel()
+            measuring.cancel()
             await self._end(keepers)
             learning.cancel()
             await asyncio.gather(learning, return_exceptions=True)
@@ -156,7 +167,8 @@ class Parent:
         """
         async with self._reloading:
             self._seen = _mark(self._options.config)
-            registry = await asyncio.to_thread(_loaded_aside, self._options.config, self._registry)
+            loaded = await asyncio.to_thread(_loaded_aside, self._options.config, self._registry)
+            registry = self._with_distances(loaded)
             error = await self._serve_all(registry)
             if error:
                 # Some may have taken it.
@@ -265,6 +277,8 @@ class Parent:
                 hand.counters = counters
             case Learned(found=found):
                 self._learner.hear(found)
+            case Measured(found=times):
+                self._distances.hear(times, time.monotonic())
             case _:
                 _log.error("worker %d sent %s, which is no report", hand.number, type(message).__name__)
 
@@ -303,6 +317,20 @@ class Parent:
         if registry.store != self._registry.store:
             self._announce("oidproxy: the store stays where it was until a restart")
         self._registry = registry
+
+    async def _measure(self) -> None:
+        """Tell the workers how far the clouds are, now and then."""
+        while True:
+            await asyncio.sleep(TOLD_EVERY)
+            async with self._reloading:
+                if self._distances.changed(self._registry.clouds.keys()) and not self._registry.rtt.complete:
+                    self._registry = self._with_distances(self._registry)
+                    order = pack(Distant(self._distances.told))
+                    for hand in self._hands.values():
+                        hand.writer.write(order)
+
+    def _with_distances(self, registry: Registry) -> Registry:
+        return replace(registry, rtt=registry.rtt.with_measured(self._distances.told))
 
     async def _watch(self) -> None:
         """Reload when the file changes (rule F2)."""

@@ -9,6 +9,7 @@ import logging
 import os
 import time
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from oidproxy.clouds.registry import Endpoint, Listener, Registry
@@ -17,10 +18,11 @@ from oidproxy.proxy.hedging import Hedges
 from oidproxy.proxy.pooled import samples
 from oidproxy.rewrite.links import Links
 from oidproxy.rewrite.versions import Learned
+from oidproxy.routing.memory import Memory
 from oidproxy.tokens.sealed import envelopes_read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
 
     from oidproxy.identity.service import Identity
     from oidproxy.manyclouds.many import Many
@@ -100,6 +102,18 @@ class Serving:
         self._trusted.clear()
         self.identity.swap(snapshot)
         self.upstreams.swap(snapshot.registry)
+
+    def measured(self, times: Mapping[str, int]) -> None:
+        """The clouds are as far as this: what scopes mean by it may be others now, and nothing else."""
+        before, trips = self.snapshot, self.snapshot.registry.rtt
+        registry = replace(before.registry, rtt=trips.with_measured(times))
+        if not trips.asked.ever:
+            # No scope so far meant anything by distance: all that is remembered stays true.
+            self.snapshot = replace(before, registry=registry)
+            return
+        self.snapshot = replace(before, registry=registry, memory=Memory())
+        self.snapshot.memory.count_on(before.memory)
+        self.express.forget()
 
     def admit(self, connection: Swept) -> bool:
         """Take a new connection, unless there are `limits.clients` already."""

@@ -15,7 +15,7 @@ from oidproxy.clouds.plan import First, One
 from oidproxy.errors import UpstreamError
 from oidproxy.http.head import NoBody
 from oidproxy.manyclouds.finding.find import Finding, item_of
-from oidproxy.manyclouds.finding.tally import NOT_HERE, Begun, Tally
+from oidproxy.manyclouds.finding.tally import NOT_HERE, Begun, Tally, has_it
 from oidproxy.manyclouds.legs import Opened
 from oidproxy.manyclouds.opening import Opening
 from oidproxy.manyclouds.parts import Unanswered
@@ -124,7 +124,7 @@ class Straight:
             self._opening.answer(head)
             return
         self._decide()
-        if head.status < 400:
+        if has_it(head.status):
             self._exchange.adopt(head, self)
             return
         # The rest of it is read, so that its connection is of use again.

@@ -26,14 +26,17 @@ from oidproxy.manyclouds.finding.find import Finding
 from oidproxy.manyclouds.locations import Locations
 from oidproxy.manyclouds.many import Many
 from oidproxy.manyclouds.records import Records
+from oidproxy.manyclouds.replicating.groups import Groups
 from oidproxy.manyclouds.replicating.replication import Replication
 from oidproxy.manyclouds.staging import Staging
 from oidproxy.manyclouds.uniting import Uniting
 from oidproxy.proxy.channel import (
     Counted,
+    Distant,
     Drain,
     Failed,
     Learned,
+    Measured,
     Message,
     Ready,
     Reload,
@@ -46,7 +49,7 @@ from oidproxy.proxy.listening import Listening
 from oidproxy.proxy.serving import Serving
 from oidproxy.routing.decision import Snapshot
 from oidproxy.scope.parse import parse
-from oidproxy.store.opening import open_index, open_store
+from oidproxy.store.opening import is_remote, open_index, open_store
 from oidproxy.telemetry.access import AccessLog
 from oidproxy.telemetry.counters import Counters
 from oidproxy.telemetry.logs import Logs
@@ -101,7 +104,8 @@ class Worker:
             clock=time.time,
             learn=self._locations.learn,
         )
-        finding = Finding(locations=self._locations, clock=time.monotonic)
+        groups = Groups(self._store, time.time)
+        finding = Finding(locations=self._locations, clock=time.monotonic, groups=groups)
         self._serving = Serving(
             snapshot,
             upstreams=upstreams,
@@ -118,7 +122,7 @@ class Worker:
             pseudonym=start.pseudonym,
             replication=self._replication,
             many=Many(
-                Records(self._store, time.time),
+                Records(self._store, time.time, shared=start.workers > 1 or is_remote(start.state)),
                 unite=Uniting(store=self._store, locations=self._locations),
                 find=finding,
                 made=finding.made,
@@ -161,6 +165,8 @@ class Worker:
             match message:
                 case Reload(registry=registry, serial=serial):
                     await self._reload(registry, serial)
+                case Distant(measured=measured):
+                    self._serving.measured(measured)
                 case Drain() | None:
                     return
                 case _:
@@ -222,6 +228,8 @@ class Worker:
             await self._say(Counted(self._serving.samples()))
             if found := self._locations.take():
                 await self._say(Learned(found))
+            if near := self._serving.upstreams.distances.take():
+                await self._say(Measured(near))
             pause = max(REPORT_SECONDS, (time.perf_counter() - began) * REPORT_SHARE)
 
     async def _say(self, message: Message) -> None:

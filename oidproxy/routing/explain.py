@@ -17,7 +17,8 @@ The value of `explain`, whose names and meanings stay (`null` where there is not
         "admitted": true,            whether that cloud admits users of the home at all
         "status": null,              with a refusal: its HTTP status …
         "error": null,               … and what it says
-        "left_out": null}],          of several clouds, those that would not be asked: {"cloud-3": why, …}
+        "left_out": null,            of several clouds, those that would not be asked: {"cloud-3": why, …}
+       "round_trips_us": null}],    where the expression goes by them: {"cloud-2": microseconds from home, …}
      "request":                      only for one request:
        {"method": "GET",
         "path": "/image/v2/images",  as it was asked, without query
@@ -59,12 +60,14 @@ from oidproxy.routing.plans import Several, meant, plan_of
 from oidproxy.routing.why import sent_as, written_plan
 from oidproxy.scope.canonical import canonical, canonical_expr
 from oidproxy.scope.report import render
+from oidproxy.scope.tree import AllOf, AnyOf, Around, Cross, FirstOf, Nearest, Not
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from oidproxy.http.head import RequestHead
     from oidproxy.routing.inbound import Inbound
+    from oidproxy.scope.tree import Expr
     from oidproxy.tokens.presented import Presented
 
 Row = dict[str, Any]
@@ -194,7 +197,15 @@ class _Telling:
             "status": None,
             "error": None,
             "left_out": None,
+            "round_trips_us": self._round_trips(bound, plan),
         }
+
+    def _round_trips(self, bound: Bound, plan: Plan | None) -> dict[str, int] | None:
+        """How far the clouds of a plan are from home, if that is what the plan goes by."""
+        if plan is None or bound.expr is None or not _goes_by_distance(bound.expr):
+            return None
+        away = self.asked.registry.round_trip_us
+        return {one: away(self.carriers.home, one) for one in self._shown(m.cloud for m in members(plan))}
 
     def _plan(self, service_type: str, bound: Bound) -> Plan | None:
         if bound.expr is None:
@@ -232,6 +243,18 @@ class _Telling:
     def _admits(self, cloud: str) -> bool:
         home = self.carriers.home
         return cloud == home or home in self.asked.registry.clouds[cloud].admits
+
+
+def _goes_by_distance(expr: Expr) -> bool:
+    match expr:
+        case Around() | Nearest():
+            return True
+        case AllOf(operands) | FirstOf(operands) | Cross(operands):
+            return any(map(_goes_by_distance, operands))
+        case Not(of=inner) | AnyOf(of=inner):
+            return _goes_by_distance(inner)
+        case _:
+            return False
 
 
 def _decided(head: RequestHead, arrival: Arrival, snapshot: Snapshot, now: float) -> Decision:

@@ -64,8 +64,8 @@ def fan_out(
         # Nobody is told the names of clouds, nor has a thousand of them asked, without saying who he is.
         raise TokenRefused("Several clouds are asked for users only: send a token.")
     ways = ways_of(inbound, found, expr, carriers.home, has_token=True)
-    if kind is Kind.CREATE:
-        check_together(inbound, carriers, *dict.fromkeys(one.cloud for one in ways.places))
+    if kind in WITH_BODY:
+        check_together(inbound, carriers, *dict.fromkeys(one.cloud for one in members(found.plan)))
     if body is None and kind in WITH_BODY and not isinstance(inbound.head.framing, NoBody):
         return read_body(inbound)
     if kind is Kind.CREATE:

@@ -59,7 +59,9 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             ),
             views=_DETAIL,
             not_items=_names("statistics disable enable force-down disable-log-reason"),
-            acts=_names("action metadata os-extra_specs os-flavor-access tags"),
+            acts=_names(
+                "action metadata os-extra_specs os-flavor-access os-interface os-volume_attachments tags"
+            ),
             project=True,
         ),
         "image": Table(

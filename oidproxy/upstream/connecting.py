@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from oidproxy.clouds.registry import Endpoint
+    from oidproxy.upstream.distances import Distances
     from oidproxy.upstream.resolving import Resolver
     from oidproxy.upstream.tls import Contexts, Trust
 
@@ -25,9 +26,17 @@ _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errn
 class Connector:
     """Opens connections to endpoints. Knows no proxy, whatever the environment says."""
 
-    __slots__ = ("_contexts", "_loop", "_resolver")
+    __slots__ = ("_contexts", "_distances", "_loop", "_resolver")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, resolver: Resolver, contexts: Contexts) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        resolver: Resolver,
+        contexts: Contexts,
+        distances: Distances | None = None,
+    ) -> None:
+        """`distances` are told of every connection."""
+        self._distances = distances
         self._loop = loop
         self._resolver = resolver
         self._contexts = contexts
@@ -71,13 +80,15 @@ class Connector:
         protocol: Callable[[str], ProtocolT],
     ) -> ProtocolT:
         origin = endpoint.origin
-        _, connected = await self._loop.create_connection(
+        transport, connected = await self._loop.create_connection(
             lambda: protocol(address),
             address,
             origin.port,
             ssl=context,
             server_hostname=origin.host if context else None,
         )
+        if self._distances is not None:
+            self._distances.note(endpoint.cloud, transport)
         return connected
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from oidproxy.upstream.connecting import Connector
 from oidproxy.upstream.connection import READ_SIZE
+from oidproxy.upstream.distances import Distances
 from oidproxy.upstream.fetching import Gathering
 from oidproxy.upstream.pool import Pool, key_of
 from oidproxy.upstream.resolving import Resolver
@@ -42,9 +43,10 @@ class Upstreams:
         self._registry = registry
         self._contexts = Contexts()
         resolver = Resolver(self._loop) if resolver is None else resolver
+        self.distances = Distances()
         self._around = Surroundings(
             self._loop,
-            Connector(self._loop, resolver, self._contexts),
+            Connector(self._loop, resolver, self._contexts, self.distances),
             resolver,
             memoryview(bytearray(READ_SIZE)),
             workers,

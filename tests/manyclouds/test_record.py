@@ -9,6 +9,7 @@ import pytest
 from oidproxy.clouds.plan import One
 from oidproxy.errors import ConnectRefused
 from oidproxy.manyclouds.record import NAMES_AT_MOST, Record, name_of
+from oidproxy.manyclouds.records import WHOLE_AT_MOST, WHOLE_KEPT_FOR, Records
 
 
 def said(record: Record) -> dict[str, str]:
@@ -76,3 +77,51 @@ def test_a_name_cannot_bring_a_field_of_its_own():
     record.fail("Zürich\r\nX-Evil: 1;ok=9", "")
     value = said(record)["X-Scope-Clouds"]
     assert value == "ok=0;failed=Z%C3%BCrich%0D%0AX-Evil: 1%3Bok=9;skipped=0"
+
+
+class Kept:
+    """A store in memory, and until when it keeps what."""
+
+    def __init__(self):
+        self.entries = {}
+
+    async def put(self, key, value, *, until, durable=False):
+        self.entries[key] = value, until
+
+    async def get(self, key):
+        return self.entries.get(key, (None,))[0]
+
+
+def whole(*names):
+    return Record(ok=list(names))
+
+
+async def test_what_every_cloud_answered_is_known_to_other_workers_too_for_a_while():
+    store = Kept()
+    one, other = (Records(store, lambda: 100.0, shared=True) for _ in range(2))
+    await one.keep("req-1", b"demo", whole("a", "b"))
+    assert json.loads(await other.get("req-1", b"demo"))["ok"] == ["a", "b"]
+    assert await other.get("req-1", b"eve") is None
+    assert [until for _, until in store.entries.values()] == [100.0 + WHOLE_KEPT_FOR]
+
+
+async def test_but_not_more_of_it_than_is_no_burden():
+    store, now = Kept(), 100.0
+    records = Records(store, lambda: now, shared=True)
+    for number in range(WHOLE_AT_MOST + 5):
+        await records.keep(f"req-{number}", b"demo", whole("a"))
+    assert len(store.entries) == WHOLE_AT_MOST
+    missing = Record(failed={"a": "silent"})
+    await records.keep("req-failed", b"demo", missing)
+    assert len(store.entries) == WHOLE_AT_MOST + 1
+    now = 101.0
+    await records.keep("req-later", b"demo", whole("a"))
+    assert len(store.entries) == WHOLE_AT_MOST + 2
+
+
+async def test_and_none_of_it_where_there_is_one_worker():
+    store = Kept()
+    records = Records(store, lambda: 100.0)
+    await records.keep("req-1", b"demo", whole("a"))
+    assert store.entries == {}
+    assert json.loads(await records.get("req-1", b"demo"))["ok"] == ["a"]

@@ -62,3 +62,16 @@ async def test_of_too_many_rows_those_of_the_clouds_that_answered_last_are_kept(
     await known.keep(listed(), {"a": ["1", "2"], "b": ["3", "4"]}, whole=False)
     await known.keep(listed(), {"c": ["5", "6"]}, whole=False)
     assert await known.rows(listed(), ["a", "b", "c"]) == [("b", "3"), ("b", "4"), ("c", "5"), ("c", "6")]
+
+
+async def test_lists_with_ever_new_filters_take_one_anothers_place_and_not_that_of_the_whole():
+    store = Kept()
+    known = Remembering(store, lambda: 0.0)
+    await known.keep(listed(), {"a": ["1"]}, whole=True)
+    for number in range(100):
+        await known.keep(listed(b"name=%d" % number), {"a": [f"{number}"]}, whole=True)
+    assert len(store.entries) <= 1 + remembering.FILTERED
+    assert await known.rows(listed(), ["a"]) == [("a", "1")]
+    assert await known.rows(listed(b"name=99"), ["a"]) == [("a", "99")]
+    found = [await known.rows(listed(b"name=%d" % number), ["a"]) for number in range(100)]
+    assert {(("a", f"{number}"),) for number in range(100)} >= {tuple(rows) for rows in found if rows}

@@ -6,9 +6,10 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import sys
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ import psutil
 import pytest
 from aiohttp import web
 
+from oidproxy.manyclouds.leasing import LASTS
 from tests.manyclouds.glance import Glance
 from tests.manyclouds.world import HERE, THERE
 from tests.tokens.bodies import body as token_body
@@ -136,6 +138,11 @@ class Proxy:
         except aiohttp.ClientError:
             return 0, {}
 
+    def leases_end_sooner(self, *, by: float) -> None:
+        [state] = self.temporary.glob("*/state.db")
+        with closing(sqlite3.connect(state, timeout=10.0, isolation_level=None)) as connection:
+            assert connection.execute("UPDATE lease SET until = until - ?", (by,)).rowcount == 1
+
     @property
     def _url(self) -> str:
         return f"http://{self.host}:{PORT}"
@@ -186,6 +193,7 @@ async def test_what_a_killed_proxy_left_is_tidied_up_by_the_next_without_a_store
     there.faults.pause = 0.0
     await proxy.start()
     # The lease of the one that was killed has its time to run out, of which this sees the end.
+    proxy.leases_end_sooner(by=LASTS - 4.0)
     while (told := await proxy.ask(image))[0] == 503:
         await asyncio.sleep(int(told[1]["Retry-After"]))
     assert told[0] == 202

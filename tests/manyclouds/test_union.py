@@ -583,3 +583,56 @@ async def test_pages_hold_what_is_unknown_once(tmp_path, made):
             target = following[0].partition("//proxy")[2] if following else None
         assert sorted(got) == sorted(whole)
         assert got[-2:] == ["cloud-3-0", "cloud-3-1"]
+
+
+async def test_pages_of_k_clouds_go_on_in_the_clouds_that_they_began_in(three):
+    """Whoever is the quickest at the second page: its rows would begin anew, and the others' be lost."""
+    for name in ("cloud-2", "cloud-3"):
+        three[name].latency = 0.1
+    first = await three.ask("/image/v2/images?limit=2", "image:any(1,*)")
+    assert {one[:4] for one in ids(first)} == {"0001"}
+    three["cloud-1"].latency, three["cloud-2"].latency = 0.1, 0.0
+    second = await three.ask("/image" + first.json["next"], "image:any(1,*)")
+    assert ids(first) + ids(second) == [f"0001-000{row}" for row in (3, 2, 1, 0)]
+    assert second.clouds == {"ok": "1", "failed": "0", "skipped": "cloud-2,cloud-3"}
+
+
+async def test_pages_of_sets_that_stand_for_one_another_go_on_in_the_set_that_they_began_in(three):
+    three["cloud-1"].fault = clouds.says(503)
+    scope = "image:cloud-1|(cloud-2&cloud-3)"
+    first = await three.ask("/image/v2/images?limit=3", scope)
+    three["cloud-1"].fault = None
+    second = await three.ask("/image" + first.json["next"], scope)
+    found = ids(first) + ids(second)
+    assert found == [f"000{cloud}-000{row}" for row in (3, 2, 1) for cloud in (3, 2)]
+
+
+async def test_a_cloud_that_gives_far_too_much_takes_nothing_from_the_others(tmp_path, made):
+    """Page after page of its own: when all together is too much, it is the one that goes."""
+    rows = [{"id": f"0002-{row:05}", "created_at": "2027", "x": "x" * 2000} for row in range(200)]
+    made[1].rows["images"] = rows
+    for one in (made[0], made[2]):
+        one.latency = 0.3
+    async with fleet(tmp_path, made, limits={"fan_out_answers": "100KiB"}) as running:
+        answer = await running.ask("/image/v2/images", "image:*")
+        assert {one[:4] for one in ids(answer)} == {"0001", "0003"}
+        assert answer.clouds == {"ok": "2", "failed": "cloud-2", "skipped": "0"}
+
+
+async def test_a_row_without_members_can_say_where_it_is_from(three):
+    for name, rows in (("cloud-1", []), ("cloud-2", [{}, {"id": 1}]), ("cloud-3", [])):
+        three[name].fault = clouds.says(200, {"services": rows})
+    answer = await three.ask("/compute/v2.1/os-services", "compute:*", X_Scope_Annotate="1")
+    assert {len(row) for row in answer.json["services"]} == {1, 2}
+    assert {row["oid:cloud"] for row in answer.json["services"]} == {"cloud-2"}
+
+
+async def test_candidates_are_names_that_a_field_can_hold(tmp_path):
+    found = [Cloud("cloud-1"), Cloud("東京")]
+    item = "0f4a3d2e-7b1c-4a6d-9e8f-5c2b1a0d3e4f"
+    for one in found:
+        one.rows["servers"] = [{"id": item, "name": one.name}]
+    async with fleet(tmp_path, found) as running:
+        answer = await running.ask(f"/compute/v2.1/servers/{item}", "compute:*")
+        assert answer.status == 300
+        assert answer.field("X-Scope-Candidates") == 'cloud-1,"%E6%9D%B1%E4%BA%AC"'

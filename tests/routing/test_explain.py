@@ -79,7 +79,7 @@ def test_the_names_of_a_row_stay():
     assert list(row) == [
         "service", "carrier", "expression", "plan", "clouds", "cloud",
         "region", "endpoint", "token", "admitted", "status", "error",
-            "left_out",
+        "left_out", "round_trips_us",
     ]  # fmt: skip
 
 
@@ -230,3 +230,11 @@ def test_the_table_agrees_with_serving_for_every_service():
             served.carrier,
             served.endpoint.region,
         )
+
+
+def test_how_far_clouds_are_is_told_where_a_scope_goes_by_it():
+    rows = table(head(scope="image:nearest(cloud-2&cloud-3,2);compute:cloud-2"), operator=True)
+    away = rows["image"]["round_trips_us"]
+    assert list(away) == rows["image"]["clouds"]
+    assert set(away) == {"cloud-2", "cloud-3"}
+    assert rows["compute"]["round_trips_us"] is None

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import pytest
 
-from oidproxy.routing.decision import Forward, Refuse
+from oidproxy.routing.decision import Forward, ReadBody, Refuse
 from tests.routing.world import IMAGE, ask, cloud, head, registry, sealed, snapshot
 
 CREATES = [
@@ -113,3 +113,12 @@ def test_the_400_names_what_is_where():
     )
     for word in ("network to cloud-2", "compute to cloud-1", "shares"):
         assert word in found.error.message
+
+
+@pytest.mark.parametrize("target", [CREATES[0], f"/compute/v2.1/servers/{IMAGE}/os-interface"])
+def test_so_it_is_with_several_clouds(target):
+    torn = ask(head("POST", target, scope="compute:cloud-1&cloud-2;network:cloud-3", token=sealed()))
+    assert isinstance(torn, Refuse)
+    assert torn.error.status == 400
+    together = ask(head("POST", target, scope="compute+network:cloud-1&cloud-2", token=sealed()))
+    assert isinstance(together, ReadBody)

@@ -8,26 +8,36 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from oidproxy.clouds.plan import Every, First, One, Plan, Some, members
-from oidproxy.errors import Ambiguous, EndpointsUnknown, NotFound, Undecided
+from oidproxy.errors import (
+    Ambiguous,
+    EndpointsUnknown,
+    NotFound,
+    StoreUnavailable,
+    Undecided,
+    UpstreamError,
+)
 from oidproxy.manyclouds.finding.negatives import Negatives
 from oidproxy.manyclouds.finding.sameness import same
 from oidproxy.manyclouds.finding.search import CLAIMED, Search, Slot
-from oidproxy.manyclouds.finding.tally import Tally
+from oidproxy.manyclouds.finding.tally import Tally, is_found
+from oidproxy.manyclouds.legs import Opened
 from oidproxy.manyclouds.parts import Answered
-from oidproxy.manyclouds.record import name_of
+from oidproxy.manyclouds.record import SAFE, name_of
+from oidproxy.manyclouds.replicating.groups import Place
+from oidproxy.tokens.presented import Form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from oidproxy.clouds.registry import Registry
     from oidproxy.errors import OidproxyError
     from oidproxy.manyclouds.finding.tally import Begun
     from oidproxy.manyclouds.job import Job
-    from oidproxy.manyclouds.legs import Opened
     from oidproxy.manyclouds.locations import Locations
+    from oidproxy.manyclouds.replicating.groups import Groups
     from oidproxy.routing.decision import FanOut
 
 COMPARED_AT_MOST = 1 << 20
@@ -39,9 +49,13 @@ NAMES_SHOWN = 8
 class Finding:
     """One worker's. `clock` gives seconds, of any beginning."""
 
-    __slots__ = ("_locations", "_negatives", "_registry")
+    __slots__ = ("_groups", "_locations", "_negatives", "_registry")
 
-    def __init__(self, *, locations: Locations, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, *, locations: Locations, clock: Callable[[], float], groups: Groups | None = None
+    ) -> None:
+        """`groups` are those of replicas."""
+        self._groups = groups
         self._locations = locations
         self._negatives = Negatives(clock)
         self._registry: Registry | None = None
@@ -83,6 +97,25 @@ class Finding:
         for item in items:
             self._negatives.forget(item)
 
+    async def _replica(self, job: Job, tally: Tally) -> Opened | None:
+        """Where a cloud is silent that may have it: another one's replica of it, if it is one of several."""
+        if self._groups is None or not tally.silent:
+            return None
+        ids = await _replicas(job, self._groups)
+        asked, query = job.fanout.asked, b"".join(job.head.target.partition(b"?")[1:])
+        for one in job.fanout.ways.places:
+            if one in tally.silent or one.cloud not in ids:
+                continue
+            item = quote(ids[one.cloud], safe="").encode()
+            target = b"%b/%b%b%b" % (asked.collection, item, asked.below, query)
+            part = await job.legs.open(job.fanout.leg(one), target=target, deadline=job.deadline)
+            if is_found(part) and isinstance(part, Opened):
+                job.record.ok.append(name_of(one))
+                return part
+            if isinstance(part, Opened):
+                part.drop()
+        return None
+
     async def _found(self, job: Job, item: bytes, tally: Tally) -> Opened:
         route = job.fanout.route
         for one in tally.found:
@@ -101,6 +134,9 @@ class Finding:
         if told is not None:
             return tally.take(told)
         tally.drop()
+        replica = await self._replica(job, tally)
+        if replica is not None:
+            return replica
         silent = [*_unheard(job, tally), *(one for one in tally.refusals)]
         if silent:
             raise _undecided(job, tally, silent)
@@ -120,6 +156,20 @@ async def _question(job: Job) -> tuple[object, ...]:
     """Who asks, for what, whom."""
     route = job.fanout.route
     return await job.user(), route.service_type, route.rest, route.expr
+
+
+async def _replicas(job: Job, groups: Groups) -> Mapping[str, str]:
+    """Cloud -> the id there of what the request asks for, of replicas that this user's project made."""
+    fanout = job.fanout
+    if fanout.token is None or fanout.token.form is Form.CLOSED:
+        return {}
+    try:
+        who = await job.users.subject(fanout.token)
+        place = Place(who.home, who.project_id or "", fanout.route.service_type, fanout.asked.name)
+        group = await groups.of(place, unquote(fanout.asked.item.decode("latin-1")))
+    except (UpstreamError, StoreUnavailable):
+        return {}
+    return {} if group is None else group.ids
 
 
 # Searching.
@@ -207,7 +257,7 @@ async def _winner(job: Job, tally: Tally) -> Opened:
     raise Ambiguous(
         f"{len(found)} clouds have something else under this id: {names}. Name the one that is meant, as in "
         f"X-Scope: {job.fanout.route.service_type}:{name_of(found[0].leg.one)}",
-        fields={**_fields(job), "X-Scope-Candidates": ",".join(name_of(opened.leg.one) for opened in found)},
+        fields={**_fields(job), "X-Scope-Candidates": ",".join(map(_in_a_field, found))},
     )
 
 
@@ -257,6 +307,10 @@ def _undecided(job: Job, tally: Tally, silent: list[One]) -> OidproxyError:
         f"answer came; {len(tally.without)} others do not have it.",
         fields=_fields(job),
     )
+
+
+def _in_a_field(opened: Opened) -> str:
+    return quote(name_of(opened.leg.one), safe=SAFE)
 
 
 def _listed(ones: Iterable[One]) -> str:

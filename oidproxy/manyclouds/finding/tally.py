@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from oidproxy.manyclouds.parts import Unanswered
 
 NOT_HERE = frozenset({403, 404, 410})
+_NOT_MODIFIED = 304
 _TOO_MANY = 429
 _SERVER_ERRORS = 500
 
@@ -40,7 +41,7 @@ class Tally:
     @property
     def answered(self) -> int:
         """How many said whether it is there."""
-        return len(self.found) + len(self.without) + len(self.others) + len(self.unwelcome)
+        return len(self.found) + len(self.without) + len(self.others)
 
     def add(self, part: Opened | Unanswered) -> None:
         """Take an answer. Only those are kept open that may be passed on."""
@@ -61,7 +62,7 @@ class Tally:
         elif status in NOT_HERE:
             self.without.add(one)
             opened.drop()
-        elif status == _TOO_MANY or status >= _SERVER_ERRORS:
+        elif status < 400 or status == _TOO_MANY or status >= _SERVER_ERRORS:
             self.silent.add(one)
             opened.drop()
         else:
@@ -113,4 +114,9 @@ class Begun:
 
 def is_found(part: Opened | Unanswered) -> bool:
     """Whether this is an answer with what was asked for."""
-    return isinstance(part, Opened) and part.status < 400
+    return isinstance(part, Opened) and has_it(part.status)
+
+
+def has_it(status: int) -> bool:
+    """Whether a cloud that answers so has what was asked for. A redirection says nothing of that."""
+    return 200 <= status < 300 or status == _NOT_MODIFIED

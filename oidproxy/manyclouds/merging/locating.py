@@ -54,6 +54,11 @@ class Locating:
         """No answer comes from there."""
         self._waiting.discard(leg)
 
+    def dropped(self, leg: str) -> None:
+        """Nor is of use what came."""
+        self.failed(leg)
+        self._found.pop(leg, None)
+
     def hurry(self) -> None:
         """Every cloud was asked at once: there is nothing more to be begun."""
 

@@ -141,7 +141,8 @@ def _note(leg: str) -> bytes:
 
 def _annotated(raw: msgspec.Raw | bytes, note: bytes) -> bytes:
     """Ours comes last: of two members of one name readers take the last, so no cloud can give another's."""
-    return bytes(raw)[:-1] + note
+    row = bytes(raw)[:-1]
+    return row + note if row[1:].strip() else b"{" + note.removeprefix(b", ")
 
 
 def _unknown(row: tuple[str, str]) -> bytes:

@@ -164,6 +164,7 @@ class Stream:
         self.fail()
         self.rows = Batch.empty(len(self._question.keys))
         self.keys = []
+        self._gathered = None
 
     def rank(self, ranking: Ranking) -> None:
         """Compare by another ranking."""

@@ -115,6 +115,13 @@ class Union:
         stream.fail()
         self._failed[leg] = None
 
+    def dropped(self, leg: str) -> None:
+        """No answer comes from there, and what was read of it goes."""
+        self.failed(leg)
+        stream = self._streams[leg]
+        self._rows -= len(stream.keys)
+        stream.drop()
+
     def absent(self, rows: Iterable[tuple[str, str]]) -> None:
         """Rows (cloud, id) that silent clouds are known to have: shown behind all others, status UNKNOWN."""
         self._unknown = sorted(row for row in rows if _UNKNOWN.join(row) > self._cursor.unknown)

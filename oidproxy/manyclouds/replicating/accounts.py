@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from oidproxy.errors import OidproxyError, UpstreamError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 ANSWER_AT_MOST = 8 << 20
 PATIENCE = 30.0
+
+NO_REGIONS: Mapping[str, str | None] = MappingProxyType({})
 
 
 class Fetches(Protocol):
@@ -46,7 +49,16 @@ class AsAccount:
     Paths that name the project of whoever began it are asked in the account's own.
     """
 
-    __slots__ = ("_entries", "_project", "_pseudonym", "_registry", "_signs", "_upstreams")
+    __slots__ = (
+        "_entries",
+        "_project",
+        "_pseudonym",
+        "_regions",
+        "_registry",
+        "_role",
+        "_signs",
+        "_upstreams",
+    )
 
     def __init__(
         self,
@@ -57,18 +69,24 @@ class AsAccount:
         entries: Mapping[str, str],
         project: str,
         pseudonym: str,
+        regions: Mapping[str, str | None] = NO_REGIONS,
+        role: str = "",
     ) -> None:
-        """`project` is the one of whoever began it, at their home."""
+        """`project` is the one of whoever began it, at their home; `regions` are those of clouds that were
+        named with one. Without this `role` nobody is asked: whoever does not see everything would take it
+        for gone."""
         self._upstreams = upstreams
         self._signs = signs
+        self._regions = regions
         self._registry = registry
+        self._role = role
         self._entries = entries
         self._project = project
         self._pseudonym = pseudonym
 
     async def call(self, cloud: str, service_type: str, method: str, target: str, body: bytes = b"") -> Heard:
         """One call. Never raises but CancelledError."""
-        endpoint = self._registry().endpoint(cloud, service_type)
+        endpoint = self._registry().endpoint(cloud, service_type, self._regions.get(cloud))
         if cloud not in self._entries or endpoint is None:
             return Heard(0, Happened.NO, f"no account for {cloud}, or it has no {service_type}")
         try:
@@ -76,6 +94,9 @@ class AsAccount:
         except (OidproxyError, LoginRefused) as error:
             why = error.message if isinstance(error, OidproxyError) else "its Keystone does not accept it"
             return Heard(0, Happened.NO, f"the account {self._entries[cloud]} cannot sign in: {why}")
+        if self._role and self._role not in login.who.roles:
+            why = f"the account {self._entries[cloud]} has no role {self._role} there"
+            return Heard(0, Happened.NO, why)
         path = ids.in_target(
             target.encode("latin-1"), self._project, login.who.project_id or "", service_type
         )

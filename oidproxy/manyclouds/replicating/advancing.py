@@ -13,8 +13,8 @@ from urllib.parse import quote
 from oidproxy.manyclouds.replicating import journal as states
 from oidproxy.manyclouds.replicating.groups import Group, Groups, Place
 from oidproxy.manyclouds.replicating.journal import Look, Phase, Policy, Remove, State, Verb
-from oidproxy.manyclouds.replicating.kinds import kind_of
-from oidproxy.manyclouds.replicating.looking import Found, look
+from oidproxy.manyclouds.replicating.kinds import Naming, kind_of
+from oidproxy.manyclouds.replicating.looking import Found, is_another, look
 from oidproxy.manyclouds.replicating.together import together
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Advancing:
             if isinstance(step, Look):
                 await self._look(pen, speaker, step.attempt, everyone=everyone)
             else:
-                await self._remove(pen, speaker, step.attempt)
+                await self._remove(pen, speaker, step.attempt, everyone=everyone)
 
         await together(one, steps, at_most=AT_ONCE)
 
@@ -107,8 +107,23 @@ class Advancing:
         else:
             pen.note(states.unknown(pen.intent, attempt.cloud, found.said))
 
-    async def _remove(self, pen: Pen, speaker: Speaker, attempt: Attempt) -> None:
+    async def _remove(self, pen: Pen, speaker: Speaker, attempt: Attempt, *, everyone: bool) -> None:
         intent = pen.intent
+        if intent.likeness:
+            kind = kind_of(intent.service_type, intent.name)
+            if kind is None or (everyone and kind.naming is Naming.USER):
+                # An administrator has key pairs of his own.
+                pen.note(states.unknown(intent, attempt.cloud, "only its user can delete it"))
+                return
+            other = await is_another(speaker, kind, intent, attempt)
+            intent = pen.intent
+            if isinstance(other, str):
+                pen.note(states.unknown(intent, attempt.cloud, other))
+                return
+            if other:
+                # What bears its name now is its user's.
+                pen.note(states.gone(intent, attempt.cloud))
+                return
         path = attempt.path or f"{intent.collection}/{quote(attempt.id, safe='')}"
         heard = await speaker.call(attempt.cloud, intent.service_type, "DELETE", path)
         pen.note(removed(pen.intent, attempt.cloud, heard))

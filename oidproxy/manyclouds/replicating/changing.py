@@ -12,7 +12,7 @@ from oidproxy.manyclouds.replicating.answering import Row, failure, names, no_co
 from oidproxy.manyclouds.replicating.errand import ANSWER_AT_MOST
 from oidproxy.manyclouds.replicating.heard import Heard, read
 from oidproxy.manyclouds.replicating.references import references, translated
-from oidproxy.manyclouds.replicating.replicas import Replicas, found, placed
+from oidproxy.manyclouds.replicating.replicas import Replicas, found, placed, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine, Mapping
@@ -45,6 +45,7 @@ async def change(errand: Errand) -> Shown:
             body=bodies[cloud],
             # Who changes something under a condition means this very state of it.
             without=frozenset(),
+            deadline=errand.deadline,
         )
 
     parts = await errand.each(ask, here.paths)
@@ -52,6 +53,13 @@ async def change(errand: Errand) -> Shown:
         # What was done is done, and so it is answered.
         await imaging.remember(errand, parts)
     return _answer(errand, here, parts)
+
+
+def out_of_reach(errand: Errand, here: Replicas) -> dict[str, Heard]:
+    """What is to be said of the replicas whose clouds cannot be asked: nothing was done there."""
+    return {
+        one.one.cloud: Heard(0, Happened.NO, one.error.message) for one, _ in unreachable(errand, here.group)
+    }
 
 
 async def _bodies(errand: Errand, here: Replicas) -> dict[str, bytes] | Shown:
@@ -69,7 +77,7 @@ async def _bodies(errand: Errand, here: Replicas) -> dict[str, bytes] | Shown:
 
 def _answer(errand: Errand, here: Replicas, parts: list[Part]) -> Shown:
     """The first cloud's own words where all say the same; else a row for each."""
-    heard = {part.cloud: Heard.of(part) for part in parts}
+    heard = {part.cloud: Heard.of(part) for part in parts} | out_of_reach(errand, here)
     done = {cloud for cloud, one in heard.items() if one.fine or (deletes(errand) and one.missing)}
     alike = len({one.status for one in heard.values()}) == 1 and not _unclear(heard)
     if alike or len(done) == len(heard):

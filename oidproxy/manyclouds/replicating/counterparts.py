@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from oidproxy.manyclouds.replicating.groups import Groups, Place
+from oidproxy.manyclouds.replicating.heard import id_of
 from oidproxy.manyclouds.replicating.references import FLAVOR, IMAGE, Reference
 from oidproxy.manyclouds.replicating.together import together
 
@@ -94,6 +95,9 @@ class Counterparts:
     async def _grouped(self, reference: Reference, clouds: list[str]) -> Mapping[str, str | Missing]:
         place = Place(self._owner.home, self._owner.project, *reference.named)
         group = await self._groups.of(place, reference.id)
+        if group is None and len(clouds) == 1:
+            # Then it can be that cloud's own alone, which says so if it is not.
+            return {clouds[0]: reference.id}
         if group is None:
             why = f"{reference.id} is not known to be one of several replicas"
             return {cloud: Missing(cloud, reference, why) for cloud in clouds}
@@ -152,7 +156,9 @@ class Counterparts:
         if not isinstance(rows, list):
             return _why(heard), True
         same = sorted(
-            str(row["id"]) for row in rows if isinstance(row, dict) and "id" in row and _image(row) == version
+            found
+            for row in rows
+            if isinstance(row, dict) and _image(row) == version and (found := id_of(row))
         )
         return same[0] if same else ("there is no image with the same data", False)
 
@@ -169,12 +175,12 @@ class Counterparts:
         for _ in range(PAGES_AT_MOST):
             heard = await self._speaker.call(cloud, "compute", "GET", f"/v2.1/flavors?limit={PAGE}{marker}")
             rows = heard.document.get("flavors") if heard.fine and isinstance(heard.document, dict) else None
-            if not isinstance(rows, list) or not all(isinstance(row, dict) and "id" in row for row in rows):
+            if not isinstance(rows, list) or not all(isinstance(row, dict) and id_of(row) for row in rows):
                 return _why(heard), True
             for row in rows:
                 if row.get("name") == version.key[0]:
-                    return str(row["id"])
-            last = f"&marker={quote(str(rows[-1]['id']), safe='')}" if rows else ""
+                    return id_of(row)
+            last = f"&marker={quote(id_of(rows[-1]), safe='')}" if rows else ""
             if last in {"", marker}:
                 break
             marker = last

@@ -15,22 +15,24 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 from uuid import uuid4
 
-from oidproxy.errors import BadRequest, NotSupported, OidproxyError
+from oidproxy.clouds.plan import First
+from oidproxy.errors import BadRequest, EndpointsUnknown, NotSupported, OidproxyError, UpstreamError
 from oidproxy.manyclouds.parts import Answered, Happened, Shown
 from oidproxy.manyclouds.replicating import journal as states
-from oidproxy.manyclouds.replicating.answering import failure, names, no_counterpart, rows_of, success
+from oidproxy.manyclouds.replicating.answering import Row, failure, names, no_counterpart, rows_of, success
 from oidproxy.manyclouds.replicating.errand import ANSWER_AT_MOST
 from oidproxy.manyclouds.replicating.heard import Heard
 from oidproxy.manyclouds.replicating.journal import Intent, Phase, Policy, State, Verb
 from oidproxy.manyclouds.replicating.keeping import Pen
-from oidproxy.manyclouds.replicating.kinds import Naming, kind_of
+from oidproxy.manyclouds.replicating.kinds import kind_of
 from oidproxy.manyclouds.replicating.marking import made_id, marked
 from oidproxy.manyclouds.replicating.references import references, translated
 from oidproxy.manyclouds.replicating.slots import planned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from oidproxy.clouds.plan import Plan
     from oidproxy.http.head import RequestHead
     from oidproxy.manyclouds.parts import Part
     from oidproxy.manyclouds.replicating.errand import Errand
@@ -44,6 +46,10 @@ LOOKED_AGAIN_AFTER = (0.0, 1.0)
 
 UNDONE_AGAIN_AFTER = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds between tries to undo after the answer: a volume is not deleted while it is being made."""
+
+_TOO_MANY = 429
+_NOT_SAID = 504
+"""Of a cloud that was asked whether it has what the request names: nothing was sent."""
 
 _NOT_ONCE = frozenset({408, 425})
 """Statuses below 500 that do not say that nothing happened."""
@@ -90,7 +96,10 @@ class Creating:
         while attempt is not None:
             cloud = attempt.cloud
             part = await self.errand.legs.ask(
-                self.errand.ways[cloud], limit=ANSWER_AT_MOST, body=self.bodies[cloud]
+                self.errand.ways[cloud],
+                limit=ANSWER_AT_MOST,
+                body=self.bodies[cloud],
+                deadline=self.errand.deadline,
             )
             self.parts[cloud] = part
             self.pen.note(told(self.pen.intent, self.kind, cloud, part))
@@ -131,7 +140,9 @@ class Creating:
         cloud, found = next(iter(intent.replicas.items()))
         target = f"{intent.collection}/{quote(found, safe='')}".encode("latin-1")
         leg = self.errand.ways[cloud]
-        part = await self.errand.legs.ask(leg, limit=ANSWER_AT_MOST, method="GET", target=target)
+        part = await self.errand.legs.ask(
+            leg, limit=ANSWER_AT_MOST, method="GET", target=target, deadline=self.errand.deadline
+        )
         if isinstance(part, Answered) and part.status == 200:
             return success(replace(self.errand.legs.shown(part, "GET"), status=201), intent.replicas)
         rows = rows_of(intent)
@@ -184,7 +195,7 @@ def told(intent: Intent, kind: Kind, cloud: str, part: Part) -> Intent:
     return states.not_made(intent, cloud, heard.recorded, heard.status)
 
 
-async def prepare(errand: Errand) -> Creating | Shown:
+async def prepare(errand: Errand, plan: Plan) -> Creating | Shown:
     """Everything that can fail without having changed anything, and the record.
 
     Raises:
@@ -199,14 +210,24 @@ async def prepare(errand: Errand) -> Creating | Shown:
     policy = policy_of(errand.head)
     name = str(uuid4())
     what = marked(kind, fanout.body or b"", name, str(uuid4()))
-    plan = planned(fanout.plan, errand.ways.keys())
-    if plan.lacking:
-        raise errand.absence(plan.lacking[0])
-    clouds = [one.cloud for one in plan.attempts]
+    places = planned(plan, errand.ways.keys())
+    if places.lacking:
+        raise errand.absence(places.lacking[0])
+    clouds = [one.cloud for one in places.attempts]
     ids, missing = await errand.counterparts.of(references(errand.service_type, what.document), clouds)
     if missing:
         return no_counterpart(missing)
     entries = await errand.entries(clouds, "POST")
+    known = what.recognizable
+    if what.likeness:
+        path = f"{errand.collection}/{quote(what.chosen, safe='')}"
+        before = await errand.each(
+            lambda cloud: errand.speaker.call(cloud, errand.service_type, "GET", path), clouds
+        )
+        there = [cloud for cloud, heard in zip(clouds, before, strict=True) if heard.fine]
+        if there:
+            return _taken(what.chosen, kind, there)
+        known = all(heard.missing for heard in before)
     intent = Intent(
         id=name,
         verb=Verb.CREATE,
@@ -215,35 +236,78 @@ async def prepare(errand: Errand) -> Creating | Shown:
         name=kind.name,
         collection=errand.collection,
         begun=errand.clock(),
-        attempts=tuple(replace(one, entry=entries[one.cloud]) for one in plan.attempts),
-        slots=plan.slots,
+        attempts=tuple(replace(one, entry=entries[one.cloud]) for one in places.attempts),
+        slots=places.slots,
         policy=policy,
-        chosen=what.chosen if kind.naming is Naming.OURS else "",
-        marked=what.recognizable,
+        chosen=what.chosen,
+        marked=known,
         bears_mark=what.bears_mark,
+        likeness=what.likeness,
     )
     bodies = {cloud: translated(errand.service_type, what.document, ids[cloud]) for cloud in clouds}
     return Creating(errand, kind, bodies, Pen(errand.journal, states.begin(intent)))
 
 
+def _taken(chosen: str, kind: Kind, clouds: Sequence[str]) -> Shown:
+    """It is certain before anything is sent that it cannot be made everywhere."""
+    rows = [Row(cloud, "not made", chosen, said="it is there already") for cloud in clouds]
+    return failure(409, f"{kind.name} {chosen} is in {names(clouds)} already. Nothing was sent.", rows)
+
+
 async def create(errand: Errand, answered: Callable[[Shown], None]) -> None:
     """Make it; returns when nothing is left to be done, or left to the journal.
+
+    Of sets between `|` the next is tried where it is known that nothing was made in the one before.
 
     Raises:
         OidproxyError: nothing was sent, and why; or the store failed on the way.
         Taken: never, since nobody else knows of it.
     """
-    creating = await prepare(errand)
+    plan = errand.fanout.plan
+    parts = plan.plans if isinstance(plan, First) else (plan,)
+    for part in parts[:-1]:
+        if await _created(errand, part, answered, moves_on=True):
+            return
+    await _created(errand, parts[-1], answered, moves_on=False)
+
+
+async def _created(errand: Errand, plan: Plan, answered: Callable[[Shown], None], *, moves_on: bool) -> bool:
+    """Make it by this plan; False where it answered nothing, since another one is to be tried."""
+    try:
+        creating = await prepare(errand, plan)
+    except (UpstreamError, NotSupported, EndpointsUnknown):
+        if moves_on:
+            return False
+        raise
     if isinstance(creating, Shown):
+        if moves_on and creating.status == _NOT_SAID:
+            return False
         answered(creating)
-        return
+        return True
+    done = True
 
     async def work() -> None:
+        nonlocal done
         await errand.journal.write(creating.pen.intent)
-        answered(await creating.reply())
+        shown = await creating.reply()
+        if moves_on and _never_happened(creating.pen.intent):
+            done = False
+            return
+        answered(shown)
         await creating.afterwards()
 
     await errand.journal.work(creating.pen.intent.id, work)
+    return done
+
+
+def _never_happened(intent: Intent) -> bool:
+    """Whether nothing is left of it, and none of the clouds said why: it was not reached, or had too much to
+    do."""
+    if intent.phase is not Phase.FAILED or intent.of(
+        State.MADE, State.UNDOING, State.SENDING, State.UNCERTAIN
+    ):
+        return False
+    return all(one.status in {0, _TOO_MANY} for one in intent.of(State.NOT_MADE))
 
 
 def policy_of(head: RequestHead) -> Policy:

@@ -22,7 +22,7 @@ from oidproxy.manyclouds.replicating.journal import Attempt, Intent, Phase, Stat
 from oidproxy.manyclouds.replicating.keeping import Pen
 from oidproxy.manyclouds.replicating.kinds import Naming, kind_of
 from oidproxy.manyclouds.replicating.references import FLAVOR
-from oidproxy.manyclouds.replicating.replicas import Replicas, found, known, placed
+from oidproxy.manyclouds.replicating.replicas import Replicas, found, known, placed, unreachable
 from oidproxy.telemetry.redact import target
 
 if TYPE_CHECKING:
@@ -86,9 +86,10 @@ async def delete(errand: Errand, answered: Callable[[Shown], None]) -> None:
 
 async def _meant(errand: Errand) -> Replicas | Shown:
     """Where it is to be deleted. An id that nobody remembers is deleted wherever it is."""
-    here = await known(errand)
+    plan = errand.fanout.plan
+    here = None if isinstance(plan, First) else await known(errand, errand.ways.keys())
     if here is None or not here.ids:
-        if _named(errand) or _one_of(errand.fanout.plan):
+        if _named(errand) or _one_of(plan):
             owner = await found(errand)
             return await placed(errand, owner) if isinstance(owner, Replicas) else owner
         here = Replicas(dict.fromkeys(errand.ways, errand.item))
@@ -123,14 +124,19 @@ def _intent(errand: Errand, replicas: Replicas) -> Intent:
         for place, (cloud, path) in enumerate(replicas.paths.items())
     ]
     # Clouds of the scope that cannot even be asked now are among those to be asked later.
-    for one in errand.fanout.absent if group is not None else ():
-        cloud = one.one.cloud
-        if group is not None and cloud in group.ids:
-            path = target(errand.path(group.ids[cloud]))
-            why = one.error.message
-            attempts.append(
-                Attempt(cloud, one.one.region, len(attempts), State.UNDOING, group.ids[cloud], path, said=why)
+    for one, item in unreachable(errand, group):
+        path = target(errand.path(item))
+        attempts.append(
+            Attempt(
+                one.one.cloud,
+                one.one.region,
+                len(attempts),
+                State.UNDOING,
+                item,
+                path,
+                said=one.error.message,
             )
+        )
     whole = group is not None and {one.cloud for one in attempts} >= group.ids.keys()
     return Intent(
         id=str(uuid4()),
@@ -150,15 +156,15 @@ def _intent(errand: Errand, replicas: Replicas) -> Intent:
 async def _ask(errand: Errand, replicas: Replicas) -> list[_Outcome]:
     def ask(cloud: str) -> Coroutine[Any, Any, Part]:
         path = replicas.paths[cloud].encode("latin-1")
-        return errand.legs.ask(errand.ways[cloud], limit=ANSWER_AT_MOST, target=path)
+        return errand.legs.ask(
+            errand.ways[cloud], limit=ANSWER_AT_MOST, target=path, deadline=errand.deadline
+        )
 
     parts = await errand.each(ask, replicas.paths)
     outcomes = [_outcome(part, certain=replicas.group is not None) for part in parts]
-    if replicas.group is not None:
-        for one in errand.fanout.absent:
-            if one.one.cloud in replicas.group.ids:
-                heard = Heard(0, Happened.NO, one.error.message)
-                outcomes.append(_Outcome(one.one.cloud, _Became.LATER, heard))
+    for one, _ in unreachable(errand, replicas.group):
+        heard = Heard(0, Happened.NO, one.error.message)
+        outcomes.append(_Outcome(one.one.cloud, _Became.LATER, heard))
     return outcomes
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
@@ -86,6 +88,13 @@ class Errand:
         return f"{self.collection}/{quote(item, safe='')}{below}{self.query}"
 
     @property
+    def deadline(self) -> float:
+        """The time of the loop by which a call of this request is over, however slowly an answer drips."""
+        limits = self.snapshot.registry.limits
+        first = limits.image_first_byte if self.service_type == "image" else limits.first_byte
+        return asyncio.get_running_loop().time() + limits.wait + limits.connect + first + limits.between_bytes
+
+    @property
     def counterparts(self) -> Counterparts:
         """What finds the ids of other resources that the request names."""
         return Counterparts(self.speaker, self.groups, self.owner, self.bound)
@@ -108,7 +117,8 @@ class Errand:
         """Why a cloud of the plan cannot be asked."""
         for one in self.fanout.absent:
             if one.one.cloud == cloud:
-                return one.error
+                # Raised again and again, the remembered one would gather tracebacks.
+                return copy(one.error)
         return NotSupported(f"{cloud} has no {self.service_type}.")
 
     async def entries(self, clouds: Iterable[str], method: str) -> dict[str, str]:

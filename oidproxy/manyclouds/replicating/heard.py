@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from oidproxy.manyclouds.parts import Answered, Happened, Part
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 SAID_AT_MOST = 300
+
+ID_AT_MOST = 255
+"""Characters: as long as the names of key pairs and flavors."""
+
 _MARKUP = re.compile(r"<[^<>]*>|\s+|[^ -~]+")
 
 
@@ -67,6 +74,15 @@ def read(body: bytes) -> Any:  # noqa: ANN401 - JSON of any shape
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
+
+
+def id_of(resource: Mapping[str, Any], key: str = "id") -> str:
+    """The id that a cloud gives to a resource; empty where it gives none that could stand in a path.
+
+    Whatever a cloud says: what is written down, asked for and answered has a length, and is text.
+    """
+    found = resource.get(key)
+    return found if isinstance(found, str) and len(found) <= ID_AT_MOST and found.isprintable() else ""
 
 
 def said(status: int, body: bytes) -> str:

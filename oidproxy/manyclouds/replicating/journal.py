@@ -124,6 +124,8 @@ class Intent:
     """Whether what is made can be told from anything else: by its mark, or an id that nobody else chose."""
     bears_mark: bool = True
     """Whether it is the mark that tells it."""
+    likeness: str = ""
+    """Of what bears a name that its user chose: what tells it from another one of that name."""
 
     def attempt(self, cloud: str) -> Attempt:
         """The attempt at a cloud; KeyError if there is none."""
@@ -146,6 +148,11 @@ class Intent:
     def replicas(self) -> dict[str, str]:
         """Cloud -> the id of what was made there, in the order of the plan."""
         return {one.cloud: one.id for one in self.of(State.MADE)}
+
+    @property
+    def regions(self) -> dict[str, str | None]:
+        """Cloud -> the region in which it is or was asked, where one was named."""
+        return {one.cloud: one.region for one in self.attempts}
 
     @property
     def over(self) -> bool:
@@ -219,7 +226,8 @@ def not_made(intent: Intent, cloud: str, said: str, status: int = 0) -> Intent:
 
 def unknown(intent: Intent, cloud: str, said: str, status: int = 0) -> Intent:
     """It may have made it: it stays as it is, and why is noted."""
-    return intent.with_attempt(replace(intent.attempt(cloud), status=status, said=said))
+    before = intent.attempt(cloud)
+    return intent.with_attempt(replace(before, status=status or before.status, said=said))
 
 
 def absent(intent: Intent, cloud: str, now: float, said: str = "") -> Intent:

@@ -27,7 +27,7 @@ _LEASES = "journal-lease/"
 KEPT_FOR = 90 * 24 * 3600.0
 """Seconds after which what could not be finished is forgotten."""
 
-READ_AT_MOST = 1000
+READ_AT_MOST = 10_000
 
 _VERSION = b"1 "
 """Stands before each record, for those who read what an older or newer proxy wrote."""
@@ -130,4 +130,8 @@ def _read(value: bytes | None) -> Intent | None:
     if not value.startswith(_VERSION):
         _log.warning("a record of the journal was written by a newer proxy, and is left to it")
         return None
-    return msgspec.json.decode(value[len(_VERSION) :], type=Intent)
+    try:
+        return msgspec.json.decode(value[len(_VERSION) :], type=Intent)
+    except msgspec.DecodeError:
+        _log.error("a record of the journal cannot be read; the others go on")
+        return None

@@ -5,11 +5,12 @@ A mark is the intent's id. Users see it, and may delete it: then what it marked 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from oidproxy.errors import BadRequest, NotSupported
+from oidproxy.manyclouds.replicating.heard import id_of, read
 from oidproxy.manyclouds.replicating.kinds import Kind, Mark, Naming
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class Marked:
     chosen: str
     recognizable: bool
     bears_mark: bool
+    likeness: str = ""
+    """Of what its sender chose the id, which no mark tells: see `likeness`."""
 
 
 def marked(kind: Kind, body: bytes, mark: str, fresh_id: str) -> Marked:
@@ -50,7 +53,8 @@ def marked(kind: Kind, body: bytes, mark: str, fresh_id: str) -> Marked:
     ours = kind.naming is Naming.OURS and not given
     placed = not ours and _place(kind, resource, mark)
     whole = document | {kind.member: resource} if kind.member else resource
-    return Marked(whole, chosen, ours or placed, placed)
+    alike = likeness(kind, resource) if given and not placed else ""
+    return Marked(whole, chosen, ours or placed, placed, alike)
 
 
 def mark_of(kind: Kind, row: Mapping[str, Any]) -> str:
@@ -69,22 +73,38 @@ def mark_of(kind: Kind, row: Mapping[str, Any]) -> str:
     return found if isinstance(found, str) else ""
 
 
+def shows_mark(kind: Kind, row: Mapping[str, Any]) -> bool:
+    """Whether a row of a list would show the mark if there were one."""
+    return {Mark.METADATA: "metadata", Mark.DESCRIPTION: "description"}.get(kind.mark, kind.key) in row
+
+
+def likeness(kind: Kind, resource: Mapping[str, Any]) -> str:
+    """A digest of what makes a resource what it is; empty where nothing of the kind is known.
+
+    Names of key pairs are unique for a user, ids of flavors in a cloud (Compute API). So one that was not
+    there before, and is now, with this in it, is the one that was made.
+    """
+    match kind.name:
+        case "os-keypairs":
+            # "ssh-ed25519 AAAA… comment"; a certificate (x509) is one text.
+            words = str(resource.get("public_key", "")).split()
+            parts = words[1:2] if len(words) in {2, 3} else words
+        case "flavors":
+            parts = [str(resource.get(member)) for member in ("name", "ram", "vcpus", "disk")]
+        case _:
+            return ""
+    return sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
+
+
 def made_id(kind: Kind, answer: bytes) -> str:
     """The id of what a cloud says that it made; empty where it does not say so."""
-    try:
-        document = json.loads(answer)
-    except (ValueError, RecursionError):
-        return ""
+    document = read(answer)
     resource = document.get(kind.member) if kind.member and isinstance(document, dict) else document
-    found = resource.get(kind.key) if isinstance(resource, dict) else None
-    return found if isinstance(found, str) else ""
+    return id_of(resource, kind.key) if isinstance(resource, dict) else ""
 
 
 def _document(body: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        document = None
+    document = read(body)
     if not isinstance(document, dict):
         raise BadRequest("What is to be made in several clouds has to be described as a JSON object.")
     return document
@@ -117,6 +137,8 @@ def _chosen(kind: Kind, resource: Mapping[str, Any], fresh_id: str) -> tuple[str
         return "", False
     # "auto" is python-novaclient's word for a flavor's id that is to be generated.
     if isinstance(given, str) and given and given != "auto":
+        if not id_of(resource, kind.key):
+            raise BadRequest(f"The {kind.key} of what is to be made is none.")
         return given, True
     return ("", False) if kind.naming is Naming.USER else (fresh_id, False)
 

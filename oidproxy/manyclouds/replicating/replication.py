@@ -20,7 +20,7 @@ from oidproxy.errors import (
     Overloaded,
     TokenRefused,
 )
-from oidproxy.manyclouds.leasing import LASTS, Taken
+from oidproxy.manyclouds.leasing import Taken
 from oidproxy.manyclouds.replicating import journal as states
 from oidproxy.manyclouds.replicating.accounts import AsAccount
 from oidproxy.manyclouds.replicating.advancing import Advancing
@@ -31,6 +31,7 @@ from oidproxy.manyclouds.replicating.errand import Errand
 from oidproxy.manyclouds.replicating.groups import Groups
 from oidproxy.manyclouds.replicating.journal import Owner, Phase, Remove
 from oidproxy.manyclouds.replicating.keeping import Journal, Pen
+from oidproxy.manyclouds.replicating.shares import Shares
 from oidproxy.manyclouds.replicating.speaking import AsUser
 from oidproxy.manyclouds.replicating.uploading import upload
 from oidproxy.manyclouds.sending import Identities
@@ -56,16 +57,22 @@ if TYPE_CHECKING:
 LOOKED_AT_EVERY = 15.0
 """Seconds between two looks at the journal."""
 
-TRIED_AGAIN_FIRST, TRIED_AGAIN_LAST = LASTS, 3600.0
+TRIED_AGAIN_FIRST, TRIED_AGAIN_LAST = 5.0, 3600.0
 """Seconds between two tries of one intent, from the first to the slowest."""
 
 OTHERS_AT_MOST = 10_000
+
+LOOKED_AT_SELDOM = 5.0
+"""Seconds between two looks at a journal that is long."""
+LONG = 500
 
 AT_ONCE = 1000
 """Requests of one worker that go on, with or without their clients."""
 
 CLEAN_UP = 5.0
 """Seconds that they have at the end; then the journal knows what is left."""
+
+_RECORDED = frozenset({Kind.CREATE, Kind.DELETE})
 
 _log = logging.getLogger("oidproxy.manyclouds")
 
@@ -97,8 +104,10 @@ class Replication:
         "_identity",
         "_journal",
         "_learn",
+        "_looked",
         "_others",
         "_pseudonym",
+        "_shares",
         "_snapshot",
         "_tasks",
         "_upstreams",
@@ -125,6 +134,8 @@ class Replication:
         self._identity = identity
         self._journal = Journal(store, clock)
         self._learn = learn
+        self._looked = 0.0
+        self._shares = Shares()
         self._others: set[Key] = set()
         # Tokens of users for whom nothing waits.
         self._pseudonym = pseudonym
@@ -145,14 +156,22 @@ class Replication:
         """
         errand = await self._errand(job)
         job.grant.take(len(errand.ways))
+        self._shares.check(errand.owner, recorded=job.fanout.kind in _RECORDED)
         if job.fanout.kind is Kind.DATA:
             if job.client is None:
                 raise NotSupported("There are no data.")
             return await upload(errand, self._upstreams, job.client)
         answer: asyncio.Future[Shown] = asyncio.get_running_loop().create_future()
-        self._go_on(self._done(errand, answer), answer)
-        # The client may leave, and then nobody looks at it.
-        answer.add_done_callback(lambda one: one.cancelled() or one.exception())
+        task = self._go_on(self._done(errand, answer), answer)
+        self._shares.begun(errand.owner, task)
+        grant = job.grant.handed_over()
+
+        def answered(one: asyncio.Future[Shown]) -> None:
+            # The client may have left, and then nobody looks at it.
+            grant.close()
+            one.cancelled() or one.exception()
+
+        answer.add_done_callback(answered)
         return await asyncio.shield(answer)
 
     async def _errand(self, job: Job) -> Errand:
@@ -165,6 +184,8 @@ class Replication:
         if who.project_id is None:
             raise NotSupported("What is in several clouds belongs to a project, and this token has none.")
         ways = {leg.one.cloud: leg for leg in fanout.legs}
+        if len(ways) < len(fanout.ones):
+            raise NotSupported("Regions of one cloud do not stand for one another: name one of them.")
         return Errand(
             fanout=fanout,
             head=job.head,
@@ -205,7 +226,9 @@ class Replication:
         if errand.fanout.kind is not Kind.CHANGE:
             await self._look_who_waits()
 
-    def _go_on(self, work: Coroutine[Any, Any, None], answer: asyncio.Future[Shown] | None = None) -> None:
+    def _go_on(
+        self, work: Coroutine[Any, Any, None], answer: asyncio.Future[Shown] | None = None
+    ) -> asyncio.Task[None]:
         if self._closed or len(self._tasks) >= AT_ONCE:
             work.close()
             raise Overloaded(
@@ -214,6 +237,7 @@ class Replication:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks[task] = answer
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.pop(task, None)
@@ -242,6 +266,8 @@ class Replication:
                 await self._go_on_alone()
             except OidproxyError as error:
                 _log.warning("the journal cannot be read: %s", error.message)
+            except Exception:  # noqa: BLE001 - what else is left has to go on
+                _log.exception("looking after the journal failed by a bug")
             await asyncio.sleep(LOOKED_AT_EVERY)
 
     async def close(self) -> None:
@@ -260,7 +286,11 @@ class Replication:
 
     async def _look_who_waits(self) -> None:
         with suppress(OidproxyError):
+            if self._shares.left > LONG and self._clock() < self._looked + LOOKED_AT_SELDOM:
+                return
             now, intents = self._clock(), await self._journal.all()
+            self._looked = now
+            self._shares.see(intents)
             self._due = {one.id: self._due[one.id] for one in intents if one.id in self._due}
             due = (one for one in intents if self._due.get(one.id, (0.0, 0.0))[0] <= now and _can_go_on(one))
             waiting = frozenset(one.owner for one in due)
@@ -295,6 +325,7 @@ class Replication:
                     entries=entries,
                     project=intent.owner.project,
                     pseudonym=self._pseudonym,
+                    regions=intent.regions,
                 )
                 await self._advance(intent, speaker, entries.keys())
 

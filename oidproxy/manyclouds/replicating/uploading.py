@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from oidproxy.manyclouds.parts import Shown
 from oidproxy.manyclouds.replicating.answering import replicas_field
-from oidproxy.manyclouds.replicating.changing import mixed
+from oidproxy.manyclouds.replicating.changing import mixed, out_of_reach
 from oidproxy.manyclouds.replicating.creating import policy_of
 from oidproxy.manyclouds.replicating.journal import Policy
 from oidproxy.manyclouds.replicating.replicas import Replicas, found, placed
@@ -34,13 +34,15 @@ async def upload(errand: Errand, upstreams: Starts, client: Giving) -> Shown:
         here = await placed(errand, here)
     if not isinstance(here, Replicas):
         return here
-    policy = policy_of(errand.head)
+    policy, lost = policy_of(errand.head), out_of_reach(errand, here)
+    if lost and policy is not Policy.KEEP:
+        return mixed(lost, here.ids, ())
     requests = await asyncio.gather(*(_request(errand, cloud, path) for cloud, path in here.paths.items()))
     tee = Tee(client, keep=policy is Policy.KEEP)
     try:
         client.give_to(tee)
         tee.start(upstreams, dict(zip(here.paths, requests, strict=True)))
-        heard = await tee.result
+        heard = {**await tee.result, **lost}
     finally:
         tee.cancel()
     first = next(iter(heard.values()))

@@ -400,3 +400,25 @@ async def test_whatever_comes_of_it_no_connection_is_held_and_no_allowance_kept(
     await asyncio.sleep(0.05)
     assert sum(one.busy for one in clouds.upstreams.stats()) == 0
     assert clouds.allowances._taken == {}
+
+
+# What is no answer, and what none knows.
+
+
+async def test_a_cloud_that_redirects_has_nothing(clouds):
+    """It says nothing of the item: beside one that has it, it makes nothing ambiguous."""
+    clouds.has(PATH, "two")
+    clouds.three.otherwise = answer(302, {}, "Location: http://elsewhere/")
+    cloud, whole = await clouds.find()
+    assert (cloud, whole.status) == ("two", 200)
+    with pytest.raises(Undecided):
+        await clouds.find(f"/v2.1/servers/{OTHER}")
+
+
+async def test_of_any_k_those_that_cannot_be_asked_are_not_the_k(clouds):
+    """There is no token for one: two is waited for."""
+    clouds.identity.refuses["one"] = TokenRefused("no token for one")
+    clouds.has(PATH, "two")
+    clouds.two.delay = 0.1
+    cloud, _ = await clouds.find(scope="compute:any(1,one&two)")
+    assert cloud == "two"

@@ -16,6 +16,7 @@ MEMBERS = {
     ("compute", "servers"): "server",
     ("compute", "flavors"): "flavor",
     ("compute", "os-keypairs"): "keypair",
+    ("compute", "os-server-groups"): "server_group",
     ("block-storage", "volumes"): "volume",
     ("network", "networks"): "network",
     ("network", "ports"): "port",
@@ -85,6 +86,8 @@ class FakeCloud:
     users: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Token -> user and project, of those that this Keystone issued."""
     claims: str = ""
+    drips: set[str] = field(default_factory=set)
+    """Methods whose answers never end, a byte after the other."""
     port: int = 0
     runner: web.AppRunner | None = None
 
@@ -134,7 +137,7 @@ class FakeCloud:
         body = {
             "user": {"id": f"id-of-{user}", "name": user, "domain": domain},
             "project": {"id": project, "name": project, "domain": domain},
-            "roles": [{"id": "r", "name": "member"}],
+            "roles": [{"id": "r", "name": "admin" if user.startswith("operator") else "member"}],
             "methods": ["password"],
             "issued_at": "2026-01-01T00:00:00.000000Z",
             "expires_at": OPEN_UNTIL,
@@ -167,6 +170,8 @@ class FakeCloud:
             return _error(fault.status, self.tokens[-1] if fault.repeats else "")
         answer = self._do(request, service, name, parts[1:], body)
         await self._held(request.method, name, after=True)
+        if request.method in self.drips:
+            return await _dripping(request)
         return answer if fault is None else _error(fault.status)
 
     async def _held(self, method: str, name: str, *, after: bool) -> None:
@@ -249,6 +254,14 @@ class FakeCloud:
                 await self.reads.wait()
         held[image]["status"] = "active"
         return web.Response(status=204)
+
+
+async def _dripping(request: web.Request) -> web.StreamResponse:
+    answer = web.StreamResponse(status=200)
+    await answer.prepare(request)
+    while True:
+        await answer.write(b" ")
+        await asyncio.sleep(0.1)
 
 
 def _error(status: int, text: str = "") -> web.Response:

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import sqlite3
 import sys
 import time
 from contextlib import asynccontextmanager, suppress
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from tests.manyclouds.replicating.clouds import FakeCloud
+from tests.manyclouds.replicating.states import InFile, OnServer
 from tests.wire.rig import eventually, loopback
 
 if TYPE_CHECKING:
@@ -62,6 +62,10 @@ class World:
     host: str
     direct: frozenset[str] = frozenset()
     """Clouds that ask their own Keystone, where the user works with an account of the operator's."""
+    limits: dict[str, Any] = field(default_factory=dict)
+    """Other limits than most tests have."""
+    kept: OnServer | None = None
+    """Where the proxy keeps its state; a file, if nothing is said."""
     config: Path = field(init=False)
     process: asyncio.subprocess.Process | None = None
     listening: asyncio.Task[None] = field(init=False)
@@ -69,7 +73,13 @@ class World:
 
     @property
     def state(self) -> Path:
+        """The file."""
         return self.folder / "state.db"
+
+    @property
+    def store(self) -> InFile | OnServer:
+        """Where the state is."""
+        return self.kept or InFile(self.state)
 
     def write(self) -> None:
         self.config = self.folder / "oidproxy.yaml"
@@ -99,9 +109,9 @@ class World:
                     "listeners": [{"bind": f"{self.host}:8888"}],
                     "local": home,
                     "fleet_keys": ["${file:fleet.key}"],
-                    "store": f"sqlite:///{self.state}",
+                    "store": self.store.url,
                     "clouds": clouds,
-                    "limits": {"connect": "2s", "first_byte": "20s", "drain": "1s"},
+                    "limits": {"connect": "2s", "first_byte": "20s", "drain": "1s"} | self.limits,
                 }
                 | ({"clouds_yaml": "clouds.yaml"} if named else {})
             )
@@ -138,12 +148,7 @@ class World:
             for kept in (cloud.things, cloud.asked, cloud.tokens, cloud.deleted, cloud.stops, cloud.faults):
                 kept.clear()
             cloud.uploaded.clear()
-        state = sqlite3.connect(self.state, timeout=10.0)
-        try:
-            state.execute("DELETE FROM entry")
-            state.commit()
-        finally:
-            state.close()
+        self.store.empty()
 
     async def kill(self) -> None:
         """Parent and workers at once, without a word."""
@@ -153,15 +158,8 @@ class World:
 
     async def restart(self) -> None:
         """Serve again after a kill."""
-        self.release_leases()
+        self.store.release_leases()
         await self.serve()
-
-    def release_leases(self) -> None:
-        """Those of a killed process end by themselves in half a minute."""
-        state = sqlite3.connect(self.state, timeout=10.0)
-        state.execute("DELETE FROM lease")
-        state.commit()
-        state.close()
 
     async def stop(self) -> None:
         if self.process is not None:
@@ -203,19 +201,7 @@ class World:
 
     def journal(self) -> list[dict[str, Any]]:
         """What is in the journal, read as nobody but a test would."""
-        state = sqlite3.connect(self.state)
-        try:
-            rows = state.execute("SELECT value FROM entry WHERE key LIKE 'journal/%'").fetchall()
-        finally:
-            state.close()
-        return [json.loads(bytes(value).partition(b" ")[2]) for (value,) in rows]
-
-    def stored(self) -> bytes:
-        """Everything that the state file holds."""
-        found = b""
-        for path in (self.state, self.state.with_name("state.db-wal")):
-            found += path.read_bytes() if path.exists() else b""
-        return found
+        return [json.loads(value.partition(b" ")[2]) for value in self.store.journal()]
 
     def held(self, service: str, name: str) -> dict[str, int]:
         """Cloud -> how many of these it holds."""
@@ -245,12 +231,18 @@ def _account(base: str, user: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def worlds(folder: Path, *names: str, direct: tuple[str, ...] = ()) -> AsyncIterator[World]:
+async def worlds(
+    folder: Path,
+    *names: str,
+    direct: tuple[str, ...] = (),
+    kept: OnServer | None = None,
+    **limits: Any,
+) -> AsyncIterator[World]:
     clouds = {name: FakeCloud(name) for name in names}
     for cloud in clouds.values():
         await cloud.start()
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
-        world = World(folder, clouds, session, loopback(), frozenset(direct))
+        world = World(folder, clouds, session, loopback(), frozenset(direct), limits, kept)
         world.write()
         try:
             await world.serve()

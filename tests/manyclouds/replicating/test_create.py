@@ -217,7 +217,7 @@ async def test_what_a_cloud_repeats_of_a_request_is_shown_but_not_written_down(w
     assert repeated
     assert repeated[:100] in answer.body.decode()
     assert world.journal()
-    assert repeated[:100].encode() not in world.stored()
+    assert repeated[:100].encode() not in world.store.stored()
 
 
 @pytest.mark.parametrize(
@@ -248,3 +248,52 @@ async def test_a_user_whom_one_cloud_does_not_admit_makes_nothing_anywhere(world
     answer = await create(world, user="demo", scope="*:a&b;identity:b")
     assert answer.status == 401
     assert world.held("compute", "servers") == {"a": 0, "b": 0, "c": 0}
+
+
+# Sets between `|`.
+
+
+@pytest.mark.parametrize("scope", ["*:(a&b)|c;identity:a", "*:any(2,a&b)|c;identity:a"])
+async def test_the_next_set_is_tried_where_nothing_can_have_been_made_in_the_first(world, scope):
+    """b has too much to do (429), so it did nothing; what a made is undone."""
+    world.clouds["b"].faults.append(Fault("POST", "servers", 429))
+    answer = await create(world, scope=scope)
+    assert (answer.status, [*answer.replicas]) == (202, ["c"])
+    assert world.held("compute", "servers") == {"a": 0, "b": 0, "c": 1}
+    await gone(world)
+
+
+async def test_the_first_set_is_all_where_it_can_be_made_there(world):
+    answer = await create(world, scope="*:(a&b)|c;identity:a")
+    assert (answer.status, [*answer.replicas]) == (202, ["a", "b"])
+    assert world.clouds["c"].asked == []
+
+
+@pytest.mark.parametrize(("status", "rows"), [(403, "not made"), (502, "uncertain")])
+async def test_no_other_set_is_tried_after_an_answer_or_where_it_may_have_been_made(world, status, rows):
+    world.clouds["b"].faults.append(Fault("POST", "servers", status))
+    answer = await create(world, scope="*:(a&b)|c;identity:a")
+    assert (answer.status, answer.rows) == (status, {"a": "undone", "b": rows})
+    assert world.clouds["c"].asked == []
+
+
+async def test_the_next_set_is_tried_where_the_first_does_not_say_whether_it_has_what_is_named(world):
+    for cloud in ("a", "c"):
+        world.clouds[cloud].of("compute", "flavors")["1"] = {"id": "1", "name": "small"}
+    world.clouds["b"].faults.append(Fault("GET", "flavors", 503))
+    body = {"server": {"name": "x", "flavorRef": "1"}}
+    answer = await world.call("POST", "compute", "/v2.1/servers", body, scope="*:(a&b)|c;identity:a")
+    assert (answer.status, [*answer.replicas]) == (202, ["c"])
+    assert world.held("compute", "servers") == {"a": 0, "b": 0, "c": 1}
+
+
+# Read again.
+
+
+async def test_while_a_cloud_is_silent_its_replica_is_read_in_another(world):
+    ids = (await create(world)).replicas
+    world.clouds["b"].faults.append(Fault("GET", "servers", 503))
+    answer = await world.call("GET", "compute", f"/v2.1/servers/{ids['b']}")
+    assert (answer.status, answer.json["server"]["id"]) == (200, ids["a"])
+    other = await world.call("GET", "compute", f"/v2.1/servers/{ids['b']}", user="other")
+    assert other.status == 504
