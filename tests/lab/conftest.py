@@ -12,6 +12,8 @@ import pytest
 
 from devstack.lab.layout import Lab, here
 from tests.lab.evidence import Evidence
+from tests.lab.many import USER, Truth, many_at_home
+from tests.lab.spare import Spare
 from tests.lab.users import User
 
 collect_ignore_glob = [] if os.environ.get("OIDPROXY_LAB") else ["test_*.py"]
@@ -78,3 +80,37 @@ def admin_abroad(lab, abroad):
 def evidence(lab):
     """What is logged from now on."""
     return Evidence(lab)
+
+
+@pytest.fixture(scope="session")
+def many(lab):
+    """A member at home in a project where no other tests work, whose scopes name several clouds."""
+    return many_at_home(lab)
+
+
+@pytest.fixture(scope="session")
+def truths(home, abroad, many):
+    """The administrators of both clouds, past every proxy."""
+    return tuple(Truth(place, many) for place in (home, abroad))
+
+
+@pytest.fixture(scope="session")
+def client(lab, many, tmp_path_factory):
+    """The same user with the real client."""
+    return User(lab, USER, many.clouds_yaml(tmp_path_factory.mktemp("many") / "clouds.yaml"))
+
+
+@pytest.fixture(scope="session")
+def spare(lab, many, edge_2, tmp_path_factory):
+    """The same user at a proxy of the fleet that has three clouds: what fails there, fails nobody else."""
+    made = Spare(
+        lab,
+        tmp_path_factory.mktemp("spare"),
+        f"{lab.network}.2.251",
+        project=many.project,
+        # As long as nothing answers there.
+        limits={"fan_out": "10s", "image_first_byte": "10s"},
+    )
+    made.start()
+    yield many.at(made.url)
+    made.stop()
