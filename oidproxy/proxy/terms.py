@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from oidproxy.http.head import RequestHead
     from oidproxy.identity.service import Identity, Outgoing
     from oidproxy.manyclouds.replicating.replication import Replication
+    from oidproxy.proxy.recorder import Recorder
     from oidproxy.proxy.way import Tails, Way, Ways
     from oidproxy.rewrite.stencil import RequestStencil
     from oidproxy.routing.decision import Arrival, Forward, Snapshot
@@ -77,6 +78,7 @@ class Shared(LinkMaps, Protocol):
     access: AccessLog
     counters: Counters
     replication: Replication | None
+    recorder: Recorder | None
     pseudonym: str
     draining: bool
 
