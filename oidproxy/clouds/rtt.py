@@ -33,9 +33,12 @@ class RoundTrips:
         """
         if a == b:
             return 0
-        return self._one_way(a, b, a_groups, b_groups) + self._one_way(b, a, b_groups, a_groups)
+        return self.delay_us(a, b, a_groups, b_groups) + self.delay_us(b, a, b_groups, a_groups)
 
-    def _one_way(self, src: str, dst: str, src_groups: Sequence[str], dst_groups: Sequence[str]) -> int:
+    def delay_us(
+        self, src: str, dst: str, src_groups: Sequence[str] = NO_GROUPS, dst_groups: Sequence[str] = NO_GROUPS
+    ) -> int:
+        """The delay one way, in microseconds."""
         if self.one_way_us:
             for pair in _pairs(src, dst, src_groups, dst_groups):
                 delay = self.one_way_us.get(pair)
