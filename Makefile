@@ -16,6 +16,7 @@ help:
 	@echo '            lab-status, lab-down, lab-clean)'
 	@echo 'make lab-test  the tests that need them, in a lab of their own; leaves nothing running'
 	@echo 'make bench  oidproxy beside HAProxy and nginx: CPU, latency, memory (Debian, as root; some 15 minutes)'
+	@echo 'make study  where should images live? docs/study.md and its figures, made again in virtual time'
 	@echo 'make clean  remove the environment, builds and caches (lab-clean is for clouds)'
 
 demo: $(READY)
@@ -93,3 +94,9 @@ bench: $(BENCH_READY)
 $(BENCH_READY): $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,osc,test,bench]'
 	@touch $@
+
+# The worked study of oidproxy trace whatif: every number and figure of docs/study.md, to the byte (three minutes).
+.PHONY: study
+
+study: $(READY)
+	$(BIN)/python -m tests.study

@@ -51,6 +51,7 @@ __all__ = [
     "TokenRefused",
     "TooManyClouds",
     "TooManyUnfinished",
+    "TraceInvalid",
     "Undecided",
     "UpstreamError",
     "VersionNotSupported",
@@ -122,6 +123,20 @@ class ConfigError(OidproxyError):
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
         hint = f" (did you mean {self.suggestion}?)" if self.suggestion else ""
         return f"{place}: {self.message}{hint}" if place else f"{self.message}{hint}"
+
+
+class TraceInvalid(OidproxyError):
+    """A trace, or a file to make one from, that cannot be used; `message` begins with file:line."""
+
+    status = 400
+    title = "Bad Request"
+    code = "trace"
+
+    def __init__(self, message: str, *, file: str = "", line: int = 0) -> None:
+        place = ":".join(str(part) for part in (file, line) if part)
+        super().__init__(f"{place}: {message}" if place else message)
+        self.file = file
+        self.line = line
 
 
 class BadRequest(OidproxyError):

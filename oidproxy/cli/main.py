@@ -24,11 +24,15 @@ COMMANDS = {
     "cloud": "what the services of a cloud are configured with",
     "scope": "read, tag and explain scopes",
     "journal": "what was begun in several clouds and is not over",
+    "trace": "what passed: import, make, replay, ask what if, compare",
 }
 """Subcommand -> what it is for.
 
 Its module `oidproxy.cli.<name>` has `add_arguments(parser)` and `run(options) -> int`.
 """
+
+_MODULES = {"trace": "trace.group"}
+"""Subcommand -> its module, where that is not its name."""
 
 SERVER_MODULES = frozenset(
     {
@@ -40,8 +44,11 @@ SERVER_MODULES = frozenset(
         "openstack",
         "prometheus_client",
         "uvloop",
+        "zstandard",
     }
 )
+
+TRACE_MODULES = frozenset({"distributed", "hdrh", "matplotlib", "numpy", "pyarrow"})
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(name: str, arguments: list[str]) -> int:
-    command = importlib.import_module(f"oidproxy.cli.{name}")
+    command = importlib.import_module(f"oidproxy.cli.{_MODULES.get(name, name)}")
     parser = argparse.ArgumentParser(prog=f"oidproxy {name}", description=COMMANDS[name])
     command.add_arguments(parser)
     status: int = command.run(parser.parse_args(arguments))
@@ -101,11 +108,16 @@ def _top_level(arguments: list[str]) -> int:
 
 def _missing(name: str, error: ModuleNotFoundError) -> int:
     package = (error.name or "").partition(".")[0]
-    if package not in SERVER_MODULES:
+    if package in SERVER_MODULES:
+        kind, extras = "the server's packages", "server"
+    elif package in TRACE_MODULES:
+        kind = "packages of its own"
+        extras = "server,trace,cluster" if package == "distributed" else "server,trace"
+    else:
         raise error
     print(
-        f"oidproxy {name}: this command needs the server's packages ({package} is missing).\n"
-        "Install them with: pip install 'oidproxy[server]'",
+        f"oidproxy {name}: this command needs {kind} ({package} is missing).\n"
+        f"Install them with: pip install 'oidproxy[{extras}]'",
         file=sys.stderr,
     )
     return 2

@@ -29,6 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="where a JSON line a request goes; - is standard output, the default",
     )
+    parser.add_argument(
+        "--record",
+        type=Path,
+        metavar="DIR",
+        help="take down every request as a trace, in a folder of its own in here (see `oidproxy trace`)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -41,7 +47,12 @@ def run(options: argparse.Namespace) -> int:
     from oidproxy.cli.serving import serve
     from oidproxy.proxy.parent import Options
 
-    chosen = Options(config=options.config, workers=options.workers, access_log=options.access_log)
+    chosen = Options(
+        config=options.config,
+        workers=options.workers,
+        access_log=options.access_log,
+        record=options.record,
+    )
     status: int = uvloop.run(serve(chosen, _say))
     return status
 

@@ -28,11 +28,13 @@ async def serve(options: Options, announce: Callable[[str], None]) -> int:
 
     Raises:
         ConfigError: the configuration cannot be used.
+        TraceInvalid: there is no room to record.
     """
     registry = load(options.config)
     async with AsyncExitStack() as stack:
         state = await _state(stack, registry.store, options.config)
         parent = Parent(options, registry, state, announce)
+        parent.recordings.open()
         if registry.admin is not None:
             await _open_console(stack, registry.admin, parent)
         return await parent.run()
@@ -64,6 +66,13 @@ async def _open_console(stack: AsyncExitStack, admin: Admin, parent: Parent) -> 
         listening = console.listen(admin)
     except OSError as error:
         raise ConfigError(f"cannot listen on {admin.host}:{admin.port} (admin): {error.strerror}") from None
-    app = build(admin, ready=parent.ready, counters=parent.counted, reload=parent.reload, drain=parent.drain)
+    app = build(
+        admin,
+        ready=parent.ready,
+        counters=parent.counted,
+        reload=parent.reload,
+        drain=parent.drain,
+        recordings=parent.recordings,
+    )
     runner = await console.start(app, listening)
     stack.push_async_callback(runner.cleanup)

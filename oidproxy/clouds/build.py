@@ -15,6 +15,7 @@ from oidproxy.clouds import (
     fleet,
     listening,
     overrides,
+    recordings,
     scopes,
 )
 from oidproxy.clouds.asking import entry_of, undeclared
@@ -81,6 +82,7 @@ def build(config: Config, found: Found, findings: Findings) -> Registry:
         trusted_proxies=_trusted(config, findings),
         admin=admin,
         store=_store(config, findings),
+        record=recordings.record(config.record, findings),
         credentials=MappingProxyType(dict(found.credentials)),
         service_types=frozenset(service_type for _, service_type in indexed),
         index=MappingProxyType(indexed),

@@ -108,6 +108,16 @@ class CloudKeys(Keys, frozen=True):
     shares: dict[str, list[str]] = {}
 
 
+class RecordKeys(Keys, frozen=True):
+    """Recordings of what passes."""
+
+    folder: str
+    on: bool = False
+    bodies: bool = False
+    size: str = "1GiB"
+    file: str = "64MiB"
+
+
 class Config(Keys, frozen=True):
     """The whole file."""
 
@@ -121,6 +131,7 @@ class Config(Keys, frozen=True):
     clouds_yaml: str | None = None
     rtt: RttKeys | None = None
     store: str = ""
+    record: RecordKeys | None = None
     scope: str = ""
     limits: dict[str, str] = {}
     trusted_proxies: list[str] = []

@@ -173,6 +173,21 @@ class Admin:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """Where and how recordings are made."""
+
+    folder: str
+    """Each recording has a folder of its own in it."""
+    on: bool = False
+    """From the start; otherwise when the admin listener says so."""
+    bodies: bool = False
+    size: int = 1024 * 1024 * 1024
+    """Bytes that all recordings may take together."""
+    file: int = 64 * 1024 * 1024
+    """… and one file of one, about."""
+
+
+@dataclass(frozen=True, slots=True)
 class Registry:
     """The whole configuration."""
 
@@ -195,6 +210,7 @@ class Registry:
     store: str = field(default="", repr=False)
     """The file of the state that all workers share, or a server's URL, which may hold a password; empty: a
     file of each run's own."""
+    record: Record | None = None
     credentials: Mapping[str, Credential] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     """Entry of clouds.yaml -> what signs in with it; those that `mapped` and `service_accounts` name."""
     service_types: frozenset[str] = frozenset()

@@ -68,6 +68,12 @@ class RoundTrips:
             return self.measured.get(a, self.farthest) + self.measured.get(b, self.farthest)
         return (there or 0) + (back or 0)
 
+    def delay_us(
+        self, src: str, dst: str, src_groups: Sequence[str] = NO_GROUPS, dst_groups: Sequence[str] = NO_GROUPS
+    ) -> int:
+        """The declared delay one way, in microseconds; none where nothing was declared."""
+        return self._one_way(src, dst, src_groups, dst_groups) or 0
+
     def _one_way(
         self, src: str, dst: str, src_groups: Sequence[str], dst_groups: Sequence[str]
     ) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
 
     from oidproxy.clouds.registry import Admin
+    from oidproxy.proxy.recordings import State
 
 _LOG = logging.getLogger(__name__)
 
@@ -37,6 +38,22 @@ SECURITY_FIELDS = {
 }
 
 
+class Recordings(Protocol):
+    """What is recorded, as the parent process switches it."""
+
+    async def begin(self) -> str:
+        """Record from now on. Raises TraceInvalid: it cannot."""
+        ...
+
+    async def end(self) -> str:
+        """Record no longer. Raises TraceInvalid: nothing was recorded."""
+        ...
+
+    def state(self) -> State:
+        """What is recorded now."""
+        ...
+
+
 def build(
     admin: Admin,
     *,
@@ -44,6 +61,7 @@ def build(
     counters: Callable[[], Samples],
     reload: Callable[[], Awaitable[str]],
     drain: Callable[[], Awaitable[None]],
+    recordings: Recordings | None = None,
 ) -> web.Application:
     """The application for one admin listener.
 
@@ -58,6 +76,11 @@ def build(
     app.router.add_get("/metrics", pages.metrics)
     app.router.add_post("/reload", pages.reload)
     app.router.add_post("/drain", pages.drain)
+    if recordings is not None:
+        recording = _RecordingPages(recordings)
+        app.router.add_get("/recording", recording.state)
+        app.router.add_post("/recording/begin", recording.begin)
+        app.router.add_post("/recording/end", recording.end)
     app.on_response_prepare.append(_finish_fields)
     return app
 
@@ -104,6 +127,27 @@ class _Pages:
         """Take no more work; what is in flight is finished."""
         await self._drain()
         return web.json_response({"status": "draining"}, status=202)
+
+
+class _RecordingPages:
+    """Recordings: into the configured folder only, so nothing of a request says where."""
+
+    def __init__(self, recordings: Recordings) -> None:
+        self._recordings = recordings
+
+    async def state(self, request: web.Request) -> web.Response:
+        """What is recorded, and how much of it."""
+        return web.json_response(self._recordings.state())
+
+    async def begin(self, request: web.Request) -> web.Response:
+        """From now on."""
+        message = await self._recordings.begin()
+        return web.json_response({"status": "recording", "message": message})
+
+    async def end(self, request: web.Request) -> web.Response:
+        """Complete what there is."""
+        message = await self._recordings.end()
+        return web.json_response({"status": "recorded", "message": message})
 
 
 def _guarded(guard: Guard) -> Middleware:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from oidproxy.proxy.ended import Ended, Taken
 from oidproxy.rewrite.request import client_request_id
 from oidproxy.scope.canonical import canonical
 from oidproxy.telemetry.access import AccessLine
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from oidproxy.clouds.plan import One
     from oidproxy.http.head import Field, RequestHead
     from oidproxy.identity.service import Exchanged
+    from oidproxy.manyclouds.record import Record
     from oidproxy.proxy.serving import Serving
     from oidproxy.proxy.terms import Client
     from oidproxy.routing.decision import Route
+    from oidproxy.tokens.presented import Presented
 
 REQUEST_ID = b"x-openstack-request-id"
 
@@ -32,13 +38,21 @@ class Account:
         "_route",
         "_serving",
         "_since_epoch",
+        "beside",
         "bytes_in",
         "bytes_out",
+        "chosen",
+        "decided",
         "error",
         "exchanged",
         "first_byte",
         "lost",
+        "received",
+        "record",
+        "sent",
         "status",
+        "taken",
+        "token",
         "why",
     )
 
@@ -62,6 +76,20 @@ class Account:
         """Which token went to the cloud instead of the user's."""
         self.why: str | None = None
         """What X-Scope-Why says, if the client asked for it."""
+        # For recordings; steps that did not happen are 0.
+        self.decided = self.received = self.sent = 0.0
+        self.token: Presented | None = None
+        """The user's."""
+        self.beside = ""
+        """The cloud beside which the listener stands."""
+        self.chosen: Sequence[One] = ()
+        """The clouds of a request of several."""
+        self.record: Record | None = None
+        """What became of them."""
+        recorder = serving.recorder
+        self.taken: Taken | None = None
+        if recorder is not None and head is not None:
+            self.taken = Taken(head, bodies=recorder.bodies)
 
     @property
     def request_id(self) -> str:
@@ -109,6 +137,34 @@ class Account:
             seconds=seconds,
         )
         self._serving.access.write(self._line(route, seconds))
+        recorder = self._serving.recorder
+        if recorder is not None:
+            recorder.ended(self._ended(route, seconds))
+
+    def _ended(self, route: Route | None, seconds: float) -> Ended:
+        return Ended(
+            epoch=self._since_epoch,
+            began=self._began,
+            decided=self.decided,
+            received=self.received,
+            sent=self.sent,
+            first_byte=self.first_byte or 0.0,
+            done=self._began + seconds,
+            head=self._head,
+            route=route,
+            token=self.token,
+            request_id=self.request_id,
+            caller=self._caller,
+            status=self.status,
+            bytes_in=self.bytes_in,
+            bytes_out=self.bytes_out,
+            error=self.error,
+            lost=self.lost,
+            listener=self.beside,
+            chosen=self.chosen,
+            record=self.record,
+            taken=self.taken,
+        )
 
     def _line(self, route: Route | None, seconds: float) -> AccessLine:
         head, exchanged = self._head, self.exchanged

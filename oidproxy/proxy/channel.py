@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from oidproxy.clouds.registry import Cloud, Endpoint, Registry
     from oidproxy.telemetry.counters import Samples
+    from oidproxy.trace.recording import Recording
 
 CLOUDS_AT_ONCE = 20
 """In a part of a registry: a few milliseconds' work."""
@@ -44,6 +45,8 @@ class Start:
     """How many share the clouds' connection limits."""
     state: str = field(repr=False)
     """The file of the shared state, which the parent has prepared; or a server's URL."""
+    recording: Recording | None = None
+    """What goes on, with this worker's number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,22 @@ class Measured:
 @dataclass(frozen=True, slots=True)
 class Drain:
     """To a worker: finish what is under way, and end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """To a worker: record from now on; None: no longer."""
+
+    recording: Recording | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """From a worker: it does as it was told; or, with `error`, it cannot, and records nothing."""
+
+    name: str
+    """The recording's; empty where it ended."""
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +134,20 @@ class _Part:
     index: Mapping[tuple[str, str], tuple[Endpoint, ...]]
 
 
-Message = Start | Reload | Distant | Drain | Ready | Reloaded | Failed | Counted | Learned | Measured
+Message = (
+    Start
+    | Reload
+    | Distant
+    | Drain
+    | Record
+    | Recorded
+    | Ready
+    | Reloaded
+    | Failed
+    | Counted
+    | Learned
+    | Measured
+)
 
 
 def pack(message: Message) -> bytes:

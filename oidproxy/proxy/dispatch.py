@@ -44,9 +44,9 @@ def carry_out(exchange: Exchange, decision: Decision) -> None:
         case Forward():
             _forward(exchange, decision)
         case Issue() | Validate() | Revoke():
-            _note(
-                exchange, decision.route, decision.asker if isinstance(decision, Validate) else decision.token
-            )
+            token = decision.asker if isinstance(decision, Validate) else decision.token
+            exchange.account.token = token
+            _note(exchange, decision.route, token)
             exchange.wait(_identity(exchange, decision))
         case ReadBody(limit=limit):
             exchange.collect(limit)
@@ -60,6 +60,9 @@ def carry_out(exchange: Exchange, decision: Decision) -> None:
 
 def _fan_out(exchange: Exchange, fanout: FanOut) -> None:
     forward = fanout.first
+    exchange.account.token = forward.token
+    if exchange.account.taken is not None:
+        exchange.account.chosen = fanout.ones
     resuming.met(exchange, forward)
     lacks_scope = _lacks_scope(exchange, forward)
     if not lacks_scope and _straight(exchange, fanout):
@@ -102,6 +105,7 @@ def search_among(exchange: Exchange, fanout: FanOut) -> straight.Search:
 
 def _forward(exchange: Exchange, forward: Forward) -> None:
     resuming.met(exchange, forward)
+    exchange.account.token = forward.token
     identity = exchange.serving.identity
     service = forward.service_token if identity.is_service(forward.service_token) else forward.token
     _note(exchange, forward.route, service)

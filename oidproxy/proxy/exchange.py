@@ -9,6 +9,7 @@ Exactly one of `_finish` and `lost` ends it, and then one access line is written
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -134,6 +135,8 @@ class Exchange:
         """Where it came in; known whenever the head is."""
         self.snapshot: Snapshot = snapshot or serving.snapshot
         self.account = Account(connection, serving, head)
+        if self.account.taken is not None and arrival is not None:
+            self.account.beside = arrival.listener.cloud or ""
         self.route: Route | None = None
         self.sent: tuple[Forward, Outgoing] | None = None
         """What was forwarded, and the tokens that went with it."""
@@ -172,6 +175,8 @@ class Exchange:
     def body(self, piece: bytes) -> None:
         """A piece of the request's body."""
         self.account.bytes_in += len(piece)
+        if self.account.taken is not None:
+            self.account.taken.came(piece)
         if self._collected is not None:
             self._collected += piece
             if len(self._collected) > self._collects_at_most:
@@ -182,6 +187,7 @@ class Exchange:
 
     def body_end(self) -> None:
         """The request's body is complete."""
+        self.account.received = time.perf_counter()
         if self._collected is not None:
             body, self._collected = bytes(self._collected), None
             now = self.serving.clock()
@@ -259,6 +265,7 @@ class Exchange:
             self._whole_body = body
         if self.connection.body_unread:
             self.connection.hold()
+        self.account.sent = time.perf_counter()
         call = self.serving.upstreams.start(request, self)
         if self._over:
             return
@@ -273,6 +280,7 @@ class Exchange:
         self._call = call
         self.sent = forward, outgoing
         self.route = forward.route
+        self.account.token = forward.token
         self.account.goes(forward.route, None)
 
     @property
@@ -385,6 +393,7 @@ class Exchange:
         return self.head is not None and self.head.method == "HEAD"
 
     def _carry_out(self, decision: Decision) -> None:
+        self.account.decided = time.perf_counter()
         try:
             self._act(self, decision)
         except Exception as error:  # noqa: BLE001 - whatever fails here is answered
@@ -435,6 +444,8 @@ class Exchange:
                 self.serving.identity.unaccepted(*self.sent)
             elif request.method == "POST":
                 self._scanner = reading_along(self._scanner, route, head, self.serving.many.made)
+        if self.account.taken is not None:
+            self._scanner = self.account.taken.answered(head, self._scanner)
         extra = self.account.own_fields(rewritten.fields)
         self._pass_on(rewritten.head_bytes(extra, close=not self._keep_alive))
 
@@ -469,6 +480,8 @@ class Exchange:
         self.account.status = status
         self.account.begins_answer()
         self.account.bytes_out = len(data) - data.find(b"\r\n\r\n") - 4
+        if self.account.taken is not None:
+            self.account.taken.replied(data)
         self._keep_alive = not close
         self.connection.write(data)
         self._finish()

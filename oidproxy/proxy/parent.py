@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from oidproxy.clouds.loading.load import load
+from oidproxy.clouds.registry import Record
 from oidproxy.errors import ConfigError
 from oidproxy.proxy.channel import (
     Counted,
@@ -28,6 +29,7 @@ from oidproxy.proxy.channel import (
     Measured,
     Message,
     Ready,
+    Recorded,
     Reload,
     Reloaded,
     Start,
@@ -37,6 +39,7 @@ from oidproxy.proxy.channel import (
 from oidproxy.proxy.distances import TOLD_EVERY, Distances
 from oidproxy.proxy.learning import Learner
 from oidproxy.proxy.listening import spots
+from oidproxy.proxy.recordings import Recordings
 from oidproxy.store.opening import open_index
 from oidproxy.telemetry.counters import Labels, Samples, merged
 
@@ -72,6 +75,8 @@ class Options:
     config: Path
     workers: int = 1
     access_log: str = "-"
+    record: Path | None = None
+    """Record from the start, into this folder."""
 
 
 @dataclass(slots=True)
@@ -87,6 +92,7 @@ class _Hand:
     gone: bool = False
     """It says nothing any more, and is told nothing."""
     acknowledged: asyncio.Queue[Reloaded] = field(default_factory=asyncio.Queue)
+    recorded: asyncio.Queue[Recorded] = field(default_factory=asyncio.Queue)
     counters: Samples = field(default_factory=dict)
 
 
@@ -116,6 +122,7 @@ class Parent:
         self._started = False
         self._stopping = asyncio.Event()
         self._reloading = asyncio.Lock()
+        self.recordings = Recordings(self._record_settings, self._hands.values, self.counted, options.workers)
 
     @property
     def registry(self) -> Registry:
@@ -246,6 +253,7 @@ class Parent:
             options.access_log,
             options.workers,
             self._state,
+            self.recordings.of(number),
         )
         writer.write(pack(start))
         if self._stopping.is_set():
@@ -255,6 +263,7 @@ class Parent:
             hand.gone, hand.ready = True, False
             # Whoever takes its place is started with what is served then.
             hand.acknowledged.put_nowait(Reloaded(hand.serial))
+            hand.recorded.put_nowait(Recorded(""))
             await process.wait()
         finally:
             self._hands.pop(number, None)
@@ -273,6 +282,10 @@ class Parent:
                 self._failure = error
             case Reloaded():
                 hand.acknowledged.put_nowait(message)
+            case Recorded(error=error):
+                if error:
+                    _log.error("worker %d: %s", hand.number, error)
+                hand.recorded.put_nowait(message)
             case Counted(counters=counters):
                 hand.counters = counters
             case Learned(found=found):
@@ -310,6 +323,13 @@ class Parent:
                 return answer
         except TimeoutError:
             return Reloaded(serial, f"worker {hand.number} did not take the new configuration in time")
+
+    def _record_settings(self) -> Record | None:
+        """What the configuration says, and the command line over it."""
+        found, folder = self._registry.record, self._options.record
+        if folder is None:
+            return found
+        return replace(found or Record(""), folder=str(folder.absolute()), on=True)
 
     def _take(self, registry: Registry) -> None:
         if registry.admin != self._registry.admin:

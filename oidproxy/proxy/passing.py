@@ -26,13 +26,13 @@ class Passing:
     __slots__ = (
         "_downstream",
         "_rules",
-        "_shown",
         "began",
         "data",
         "epoch",
         "got",
         "request_id",
         "sent",
+        "shown",
         "token",
         "upstream",
         "way",
@@ -61,7 +61,7 @@ class Passing:
         self.way = way
         self.data = data
         self.sent = sent
-        self._shown = shown
+        self.shown = shown
         self.token = token
         self.request_id = request_id
         self._rules = rules
@@ -131,7 +131,9 @@ class Passing:
         )
         ms = seconds * 1000
         peer = downstream.peer.encode()
-        serving.access.add(way.line % (self.epoch, request_id, peer, self._shown, len(body), ms, ms))
+        serving.access.add(way.line % (self.epoch, request_id, peer, self.shown, len(body), ms, ms))
+        if serving.recorder is not None:
+            serving.recorder.passed(self, body, seconds)
 
 
 class Sought(Passing):

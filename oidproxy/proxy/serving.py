@@ -16,6 +16,7 @@ from oidproxy.clouds.registry import Endpoint, Listener, Registry
 from oidproxy.proxy.express import Express
 from oidproxy.proxy.hedging import Hedges
 from oidproxy.proxy.pooled import samples
+from oidproxy.proxy.recorder import Recorded
 from oidproxy.rewrite.links import Links
 from oidproxy.rewrite.versions import Learned
 from oidproxy.routing.memory import Memory
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from oidproxy.manyclouds.many import Many
     from oidproxy.manyclouds.replicating.replication import Replication
     from oidproxy.manyclouds.staging import Staging
+    from oidproxy.proxy.recorder import Recorder
     from oidproxy.proxy.terms import Swept
     from oidproxy.routing.decision import Facade, Snapshot
     from oidproxy.telemetry.access import AccessLog
@@ -69,13 +71,16 @@ class Serving:
         self.many = many
         self.replication = replication
         self.access = access
+        self.recorder: Recorder | None = None
+        """What takes down every request that ends, while there is a recording."""
+        self.recorded = Recorded()
         self.counters = counters
         self.clock = clock
         self.pseudonym = pseudonym
         self.draining = False
         self.closing = False
         """The grace of draining is over: connections close when they are idle."""
-        self.connections: set[Swept] = set()
+        self.connections: dict[Swept, None] = {}
         self.empty = asyncio.Event()
         """Set while there is no connection."""
         self.empty.set()
@@ -119,13 +124,13 @@ class Serving:
         """Take a new connection, unless there are `limits.clients` already."""
         if len(self.connections) >= self.snapshot.registry.limits.clients:
             return False
-        self.connections.add(connection)
+        self.connections[connection] = None
         self.empty.clear()
         return True
 
     def dismiss(self, connection: Swept) -> None:
         """Forget a connection."""
-        self.connections.discard(connection)
+        self.connections.pop(connection, None)
         if not self.connections:
             self.empty.set()
 
@@ -181,7 +186,8 @@ class Serving:
         """The counters, and the gauges of now."""
         gauges: Samples = {"oidproxy_connections": {(): len(self.connections)}}
         pools = samples(self.upstreams.stats(), self.upstreams.totals())
-        return {**self.counters.samples(), **gauges, **pools, **self._remembered()}
+        recorded = self.recorded.samples(self.recorder)
+        return {**self.counters.samples(), **gauges, **pools, **self._remembered(), **recorded}
 
     def _remembered(self) -> Samples:
         """How often each memory had what a request asked it for, and how often not."""

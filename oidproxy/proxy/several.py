@@ -41,6 +41,7 @@ async def serve(exchange: Exchange, fanout: FanOut, entry: Entry | None = None) 
     who = exchange.arrival.peer if token is None else token.key
     with many.allowances.begin(who, exchange.snapshot.registry.limits) as grant:
         job = job_of(exchange, fanout, grant)
+        exchange.account.record = job.record
         result = await entry(job)
     if isinstance(result, Opened):
         relay(exchange, result)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from oidproxy.manyclouds.many import Many
     from oidproxy.manyclouds.replicating.replication import Replication
     from oidproxy.proxy.hedging import Hedges
+    from oidproxy.proxy.recorder import Recorder
     from oidproxy.proxy.spread import Ways
     from oidproxy.proxy.way import Tails, Way
     from oidproxy.rewrite.stencil import RequestStencil
@@ -82,6 +83,7 @@ class Shared(LinkMaps, Protocol):
     replication: Replication | None
     hedges: Hedges
     many: Many
+    recorder: Recorder | None
     pseudonym: str
     draining: bool
 

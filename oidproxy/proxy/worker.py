@@ -39,6 +39,8 @@ from oidproxy.proxy.channel import (
     Measured,
     Message,
     Ready,
+    Record,
+    Recorded,
     Reload,
     Reloaded,
     Start,
@@ -46,6 +48,7 @@ from oidproxy.proxy.channel import (
     receive,
 )
 from oidproxy.proxy.listening import Listening
+from oidproxy.proxy.recorder import Recorder
 from oidproxy.proxy.serving import Serving
 from oidproxy.routing.decision import Snapshot
 from oidproxy.scope.parse import parse
@@ -58,6 +61,7 @@ from oidproxy.upstream.pools import Upstreams
 
 if TYPE_CHECKING:
     from oidproxy.clouds.registry import Registry
+    from oidproxy.trace.recording import Recording
 
 SWEEP_SECONDS = 0.5
 """How exact the client-side timeouts are."""
@@ -131,9 +135,14 @@ class Worker:
         )
         self._listening = Listening(self._serving)
         self._letting_go: list[asyncio.Task[None]] = []
+        self._recording = start.recording
+        """What to begin with."""
 
     async def run(self) -> None:
         """Listen, obey, and drain at the end."""
+        if self._recording is not None:
+            # One that cannot be made is told, and keeps nobody from being served.
+            await self._record(self._recording)
         try:
             await self._listening.match(self._serving.snapshot.registry.listeners)
         except ConfigError as error:
@@ -152,6 +161,7 @@ class Worker:
             for task in (sweeping, reporting, journal, *self._letting_go):
                 task.cancel()
             self._access.close()
+            await self._end_recording()
             # It deletes halves of images where they were to be, so it comes before the connections' end.
             await self._serving.staging.close()
             await self._replication.close()
@@ -167,6 +177,8 @@ class Worker:
                     await self._reload(registry, serial)
                 case Distant(measured=measured):
                     self._serving.measured(measured)
+                case Record(recording=recording):
+                    await self._record(recording)
                 case Drain() | None:
                     return
                 case _:
@@ -185,6 +197,26 @@ class Worker:
         await self._say(Reloaded(serial))
         self._letting_go.append(asyncio.create_task(_let_go(before)))
         self._letting_go = [task for task in self._letting_go if not task.done()]
+
+    async def _record(self, recording: Recording | None) -> None:
+        await self._end_recording()
+        try:
+            self._begin_recording(recording)
+        except OSError as error:
+            await self._say(Recorded("", f"cannot record into {error.filename}: {error.strerror}"))
+            return
+        await self._say(Recorded(recording.name if recording else ""))
+
+    def _begin_recording(self, recording: Recording | None) -> None:
+        if recording is not None:
+            serving = self._serving
+            clouds = tuple(serving.snapshot.registry.clouds)
+            serving.recorder = Recorder(recording, clouds, serving.recorded)
+
+    async def _end_recording(self) -> None:
+        recorder, self._serving.recorder = self._serving.recorder, None
+        if recorder is not None:
+            await asyncio.to_thread(recorder.close)
 
     def _reopen_log(self) -> None:
         """A log that was moved away (logrotate) is begun anew."""

@@ -113,7 +113,7 @@ class Pool:
         self._places = Places()
         self._waiting = Waiting()
         self._retries = RetryBudget(limits.retry_share)
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, None] = {}
         self._idle: list[Connection] = []
         self._connecting: set[Exchange] = set()
         self.configure(limits)
@@ -228,7 +228,7 @@ class Pool:
 
     def gone(self, connection: Connection) -> None:
         """A connection is closed."""
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         if connection in self._idle:
             self._idle.remove(connection)
 
@@ -333,7 +333,7 @@ class Pool:
         self.totals.opened += 1
         self._connecting.discard(exchange)
         if connection.open:
-            self._connections.add(connection)
+            self._connections[connection] = None
             _attach(exchange, connection)
         else:
             self._not_connected(

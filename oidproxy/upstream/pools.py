@@ -52,7 +52,9 @@ class Upstreams:
             workers,
         )
         self._pools: dict[Key, Pool] = {}
-        self._awake: set[Pool] = set()
+        # Dictionaries, here and in pools, for their order: what is done at one time is done in the same order
+        # in every run, which replays in virtual time rely on.
+        self._awake: dict[Pool, None] = {}
         self._totals: dict[tuple[str, str], Totals] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._period = _sweep_period(registry.limits)
@@ -104,7 +106,7 @@ class Upstreams:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        pools = self._awake | set(self._pools.values())
+        pools = dict.fromkeys((*self._awake, *self._pools.values()))
         tasks = [task for pool in pools for task in pool.close()]
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._around.resolver.close()
@@ -140,7 +142,7 @@ class Upstreams:
 
     def _wake(self, pool: Pool) -> None:
         pool.awake = True
-        self._awake.add(pool)
+        self._awake[pool] = None
         if self._timer is None:
             self._timer = self._loop.call_later(self._period, self._sweep)
 
@@ -154,7 +156,7 @@ class Upstreams:
     def _rest(self, pool: Pool, now: float) -> None:
         """A pool without connections is swept no more, and kept only while it remembers failures."""
         pool.awake = False
-        self._awake.discard(pool)
+        self._awake.pop(pool, None)
         if pool.ejection.forgettable(now) and self._pools.get(pool.key) is pool:
             del self._pools[pool.key]
 

@@ -15,7 +15,7 @@ TWO = "local: one\nclouds: {one: {upstream: 127.0.9.1, groups: [fr]}, two: {upst
 CASES = {
     "an empty file": ("", ["oidproxy.yaml: the file is empty"]),
     "no mapping": ("[1]", [("oidproxy.yaml:1:1: expected a mapping with the keys listeners, admin, local, "
-                           "require_scope, fleet_keys, foreign_calls, clouds, clouds_yaml, rtt, store, scope, limits, "
+                           "require_scope, fleet_keys, foreign_calls, clouds, clouds_yaml, rtt, store, record, scope, limits, "
                            "trusted_proxies, got a list")]),
     "no cloud": ("local: one", ["oidproxy.yaml:1:1: there is no cloud: declare one under clouds, or give clouds_yaml",
                                 "oidproxy.yaml:1:8: no cloud is called 'one'"]),

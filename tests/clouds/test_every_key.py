@@ -14,7 +14,7 @@ from oidproxy.clouds.catalog import Learned
 from oidproxy.clouds.config import Config
 from oidproxy.clouds.limits import Limits
 from oidproxy.clouds.loading.entries import Entry
-from oidproxy.clouds.registry import Admin, Admission, Endpoint, Listener, Origin, ServiceAccount
+from oidproxy.clouds.registry import Admin, Admission, Endpoint, Listener, Origin, Record, ServiceAccount
 from oidproxy.clouds.standard import PORTS, STANDARD
 from oidproxy.scope.parse import parse
 
@@ -55,6 +55,7 @@ clouds:
 clouds_yaml: clouds.yaml
 rtt: {default_delay: 10ms, default_rate: 1gbit, constraints: [{src: cloud-1, dst: cloud-999, delay: 4ms, symmetric: true}]}
 store: "sqlite:///var/lib/oidproxy/state.db"
+record: {folder: /var/lib/oidproxy/traces, on: true, bodies: true, size: 2GiB, file: 16MiB}
 scope: "image:cloud-1"
 limits: {connect: 250ms, field: 8KiB, pool: 32, retry_share: 10%}
 trusted_proxies: [127.0.0.0/8, "::1"]
@@ -115,6 +116,10 @@ def test_scalars(sample):
     assert sample.store == "/var/lib/oidproxy/state.db"
     assert sample.trusted_proxies == ("127.0.0.0/8", "::1/128")
     assert sample.scope == parse("image:cloud-1")
+
+
+def test_recordings(sample):
+    assert sample.record == Record("/var/lib/oidproxy/traces", True, True, 2 << 30, 16 << 20)
 
 
 def test_fleet_keys(sample):

@@ -104,5 +104,5 @@ async def test_every_call_ends_once_and_every_place_is_given_back(seed):
             assert sum(recorder.error is None for recorder in recorders) > 100
             assert sum(recorder.error is not None for recorder in recorders) > 20
             await eventually(lambda: asker.upstreams._timer is None)
-            assert pool._connections == set()
+            assert pool._connections == {}
     assert complaints == []

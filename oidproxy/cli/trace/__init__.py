@@ -1,0 +1,1 @@
+"""`oidproxy trace`: each action is a module, and `group` knows them all."""

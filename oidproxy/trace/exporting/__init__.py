@@ -1,0 +1,1 @@
+"""Traces into formats that other programs read."""
