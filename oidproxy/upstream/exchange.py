@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from oidproxy.errors import AnswerTimedOut, UpstreamError
 from oidproxy.http.chunked import LAST
-from oidproxy.http.head import Chunked, Length
+from oidproxy.http.head import Chunked, Length, NoBody
 
 if TYPE_CHECKING:
     import asyncio
@@ -206,8 +206,8 @@ class Exchange:
         if self.request.first_byte is not None:
             return self.request.first_byte
         # An image is answered when its store has it, long after its last byte was sent.
-        image = self.request.endpoint.service_type == "image" and self.sent_whole
-        return limits.image_first_byte if image else limits.first_byte
+        upload = self.request.endpoint.service_type == "image" and not isinstance(self.request.framing, NoBody)
+        return limits.image_first_byte if upload and self.sent_whole else limits.first_byte
 
     def out_of_patience(self, limits: Limits) -> UpstreamError:
         """What to say then."""

@@ -85,13 +85,37 @@ async def test_d4_the_first_byte_is_waited_for_from_the_end_of_the_body():
             assert (await recorder.ended()).body == b"ok"
 
 
-@pytest.mark.parametrize(("service_type", "own"), [("image", None), ("compute", 10.0)])
-async def test_d4_an_image_or_a_request_of_its_own_time_is_waited_for_longer(service_type, own):
+async def test_d4_an_image_that_was_sent_is_waited_for_longer():
     gate = Gate()
     async with serving(gate) as service:
-        endpoint = endpoint_at(service.port, service=service_type)
+        endpoint = endpoint_at(service.port, service="image")
         async with asking(registry_of(endpoint, first_byte=0.1, image_first_byte=10.0)) as asker:
-            _, recorder = asker.start(request_to(endpoint, first_byte=own))
+            call, recorder = asker.start(request_to(endpoint, "PUT", Length(1)))
+            await recorder.was_told("ready")
+            call.send(b"x")
+            call.finish()
+            await asyncio.sleep(0.4)
+            assert not recorder.over
+            gate.open.set()
+            await recorder.ended()
+
+
+async def test_d4_an_image_that_is_asked_for_is_waited_for_no_longer_than_anything():
+    gate = Gate()
+    async with serving(gate) as service:
+        endpoint = endpoint_at(service.port, service="image")
+        async with asking(registry_of(endpoint, first_byte=0.1, image_first_byte=3600.0)) as asker:
+            recorder = await asker.ask(request_to(endpoint))
+            assert isinstance(recorder.error, AnswerTimedOut)
+            gate.open.set()
+
+
+async def test_d4_a_request_of_its_own_time_is_waited_for_longer():
+    gate = Gate()
+    async with serving(gate) as service:
+        endpoint = endpoint_at(service.port)
+        async with asking(registry_of(endpoint, first_byte=0.1)) as asker:
+            _, recorder = asker.start(request_to(endpoint, first_byte=10.0))
             await asyncio.sleep(0.4)
             assert not recorder.over
             gate.open.set()

@@ -58,7 +58,7 @@ def run_by(prepared: Prepared, tell: Callable[[Outcome], None], workers: int, sc
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # with None it takes 8787, and warns where another run has it
             local_directory=scratch,
             silence_logs=logging.ERROR,
         ) as cluster,

@@ -15,6 +15,7 @@ from oidproxy.manyclouds.finding.find import Finding
 from oidproxy.manyclouds.locations import Locations
 from oidproxy.manyclouds.many import Many
 from oidproxy.manyclouds.records import Records
+from oidproxy.manyclouds.replicating.groups import Groups
 from oidproxy.manyclouds.replicating.replication import Replication
 from oidproxy.manyclouds.staging import Staging
 from oidproxy.manyclouds.uniting import Uniting
@@ -128,7 +129,7 @@ class Gate:
             clock=clock,
             learn=locations.learn,
         )
-        finding = Finding(locations=locations, clock=self._network.loop.time)
+        finding = Finding(locations=locations, clock=self._network.loop.time, groups=Groups(store, clock))
         return Serving(
             snapshot,
             upstreams=upstreams,
