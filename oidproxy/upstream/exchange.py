@@ -206,7 +206,8 @@ class Exchange:
         if self.request.first_byte is not None:
             return self.request.first_byte
         # An image is answered when its store has it, long after its last byte was sent.
-        upload = self.request.endpoint.service_type == "image" and not isinstance(self.request.framing, NoBody)
+        request = self.request
+        upload = request.endpoint.service_type == "image" and not isinstance(request.framing, NoBody)
         return limits.image_first_byte if upload and self.sent_whole else limits.first_byte
 
     def out_of_patience(self, limits: Limits) -> UpstreamError:
