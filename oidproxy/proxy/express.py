@@ -21,6 +21,7 @@ from oidproxy.proxy.spread import Spread
 from oidproxy.proxy.way import LINE_AT_MOST, Tails, Way, may_have_one
 from oidproxy.rewrite.stencil import answer_shape, answer_stencil, request_shape, request_stencil
 from oidproxy.rewrite.stencils import Stencils
+from oidproxy.routing.decide import one_of_several
 from oidproxy.telemetry.access import PATH_AT_MOST
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ class Express:
             or outgoing.exchanged is not None
             or not may_have_one(forward)
             or self._serving.identity.is_service(forward.token)
+            or (done.found_among is None and one_of_several(forward, done.snapshot))
         ):
             return
         now = self._serving.clock()

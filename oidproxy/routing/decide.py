@@ -59,14 +59,14 @@ def _decide(
 def _afresh(head: RequestHead, arrival: Arrival, snapshot: Snapshot, now: float) -> Decision:
     decision = _at(inbound.read(head, arrival, snapshot, now), None)
     if isinstance(decision, FanOut) or (
-        isinstance(decision, Forward) and not _one_of_several(decision, snapshot)
+        isinstance(decision, Forward) and not one_of_several(decision, snapshot)
     ):
         known.keep(decision, head, arrival, snapshot)
     return decision
 
 
-def _one_of_several(decision: Forward, snapshot: Snapshot) -> bool:
-    """Whether other calls of this scope and service go to further clouds."""
+def one_of_several(decision: Forward, snapshot: Snapshot) -> bool:
+    """Whether other calls of this scope and service go to further clouds: this one stands for none."""
     route = decision.route
     if route.expr is None:
         return False

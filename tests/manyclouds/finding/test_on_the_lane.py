@@ -134,6 +134,23 @@ async def test_another_scope_does_not_take_it(lane):
     assert (took, answer.status) == (0, 404)
 
 
+@pytest.mark.parametrize("target", ["/compute/v2.1/extensions/os-x", "/compute/v2.1/extensions"])
+async def test_what_one_cloud_says_for_all_makes_no_way_for_anything_else(lane, target, monkeypatch):
+    reply = Cloud.reply
+    monkeypatch.setattr(
+        Cloud,
+        "reply",
+        lambda cloud, method, path: (200, {}) if "/extensions" in path else reply(cloud, method, path),
+    )
+    await lane.anew()
+    for _ in range(4):
+        assert (await lane.took(target))[0] == 0
+    lane.forget()
+    took, answer = await lane.took("/compute/v2.1/servers")
+    assert (took, lane.calls()) == (0, {"cloud-1": 1, "cloud-2": 1, "cloud-3": 1})
+    assert len(answer.json["servers"]) == len(SERVERS)
+
+
 async def test_what_moved_is_found_elsewhere_and_nobody_is_asked_twice(lane):
     first, second = (lane.running[name].rows for name in ("cloud-1", "cloud-2"))
     first["servers"], second["servers"] = second["servers"], []
