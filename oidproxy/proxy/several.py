@@ -97,6 +97,8 @@ def relay(exchange: Exchange, opened: Opened) -> None:
     identity, token = exchange.serving.identity, opened.forward.token
     name = identity.caller(token)
     exchange.account.goes(route, f"{name}@{token.home}" if name is not None and token is not None else None)
+    # Of a call that was under way before, only what is opened here is left.
+    exchange.give_to(None)
     exchange.adopt(opened.head, opened.answer)
 
 

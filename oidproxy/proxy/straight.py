@@ -103,7 +103,9 @@ class Straight:
             return
         self._opening = opening = Opening(b"")
         opening.belongs_to(self._call)
-        self._search(Begun(self._leg.one, coming=lambda: self._opened(opening)))
+        # Until another answer is passed on the call stays the exchange's: who leaves meanwhile, or is refused
+        # before this answer is waited for, ends it.
+        self._go_on(Begun(self._leg.one, coming=lambda: self._opened(opening)))
 
     # From the call: upstream.call.Receiver.
 

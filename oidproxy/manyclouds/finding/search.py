@@ -84,7 +84,7 @@ class Search:
         if begun is not None and begun.coming is not None:
             first = [(begun.one,)]
             self._under_way.add(first[0])
-            self._tasks.append(self._loop.create_task(self._awaited(first[0], begun.coming())))
+            self._tasks.append(self._loop.create_task(self._awaited(first[0], begun.coming)))
             hedge = began
         else:
             self._ask(first or others())
@@ -143,10 +143,12 @@ class Search:
         finally:
             self._said.put_nowait(slot)
 
-    async def _awaited(self, slot: Slot, coming: Coroutine[Any, Any, Opened | Unanswered]) -> None:
+    async def _awaited(
+        self, slot: Slot, coming: Callable[[], Coroutine[Any, Any, Opened | Unanswered]]
+    ) -> None:
         """The answer of a cloud that was asked before."""
         try:
-            self._said.put_nowait(await coming)
+            self._said.put_nowait(await coming())
         finally:
             self._said.put_nowait(slot)
 

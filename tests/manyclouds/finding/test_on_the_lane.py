@@ -191,6 +191,35 @@ async def test_a_client_that_leaves_leaves_nothing_behind(lane, monkeypatch):
     assert lane.serving.hedges._waiting == {}
 
 
+async def test_a_search_that_is_refused_leaves_nothing_behind(lane, monkeypatch):
+    monkeypatch.setattr(hedging, "HEDGE", 0.1)
+    monkeypatch.setattr(hedging, "TICK", 0.02)
+    object.__setattr__(lane.serving.snapshot.registry.limits, "fan_out_clouds", 1)
+    lane.running["cloud-2"].latency = 0.5
+    took, answer = await lane.took(path(10))
+    assert (took, answer.status) == (1, 429)
+    assert lane.calls() == {"cloud-2": 1}
+    await eventually(lambda: lane.busy() == 0, 0.2)
+
+
+async def test_a_client_that_leaves_while_others_are_chosen_leaves_nothing_behind(lane, monkeypatch):
+    monkeypatch.setattr(hedging, "HEDGE", 0.1)
+    monkeypatch.setattr(hedging, "TICK", 0.02)
+    asked = asyncio.Event()
+
+    async def clouds(*_: object) -> tuple[str, ...]:
+        asked.set()
+        await asyncio.sleep(60)
+        return ()
+
+    monkeypatch.setattr("oidproxy.manyclouds.locations.Locations.clouds", clouds)
+    lane.running["cloud-2"].latency = 0.5
+    await lane.peer.send(request(path(10), EVERYWHERE))
+    await asked.wait()
+    await lane.peer.gone()
+    await eventually(lambda: lane.busy() == 0, 0.2)
+
+
 async def test_its_instructions_are_not_half_more_than_those_of_a_plain_forward(lane):
     counts = {}
     for scope in (EVERYWHERE, "compute:cloud-2;identity:cloud-1"):
