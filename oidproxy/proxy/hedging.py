@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Protocol
 
 from oidproxy.manyclouds.finding.search import HEDGE
 
 TICK = 0.1
 """Seconds: how exact it is when a search begins because an answer is late."""
+
+_log = logging.getLogger("oidproxy.proxy")
 
 
 class Waiting(Protocol):
@@ -40,8 +43,14 @@ class Hedges:
         self._waiting.pop(one, None)
 
     def _tick(self) -> None:
+        self._timer = None
         now = self._loop.time()
         for one in [one for one, until in self._waiting.items() if until <= now]:
-            self.discard(one)
-            one.late()
-        self._timer = self._loop.call_later(TICK, self._tick) if self._waiting else None
+            if self._waiting.pop(one, None) is None:
+                continue  # ended by one before it
+            try:
+                one.late()
+            except Exception:  # noqa: BLE001 - all the others wait too
+                _log.exception("a late answer was not seen to, by a bug")
+        if self._waiting and self._timer is None:
+            self._timer = self._loop.call_later(TICK, self._tick)
