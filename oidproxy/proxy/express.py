@@ -153,6 +153,8 @@ class Express:
             or outgoing.token is None
             or outgoing.exchanged is not None
             or not may_have_one(forward)
+            # A service's, then, even if that is forgotten by now.
+            or (done.snapshot.registry.require_scope and not forward.scoped)
             or self._serving.identity.is_service(forward.token)
             or (done.found_among is None and one_of_several(forward, done.snapshot))
         ):

@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 
 from oidproxy.http.parse import response_head
+from oidproxy.identity.memory import key
 from oidproxy.proxy import express
 from oidproxy.proxy.passing import Passing
 from oidproxy.rewrite import stencils
@@ -524,3 +525,31 @@ async def test_a_new_connection_takes_it_with_its_first_request(tmp_path):
         peer = await proxy.client()
         peer.limits = proxy.serving.snapshot.registry.limits
         assert (await taken(proxy, peer, request(number=9)))[0] == 1
+
+
+async def test_a_service_that_is_forgotten_meanwhile_opens_no_way_without_a_scope(tmp_path):
+    """Beside a cloud, `require_scope` is for users: whoever is a service is known when a request begins."""
+    service, user = "gAAAAABservice", "gAAAAABuser"
+    forgets = asyncio.Event()
+
+    def make(upstream: Upstream):
+        async def handle(peer: Peer) -> None:
+            while True:
+                upstream.heads.append(await peer.head())
+                if forgets.is_set():
+                    memory.forget(key("cloud-1", service))
+                await peer.send(answer(b"{}"))
+
+        return handle
+
+    async with rig(tmp_path, make, "require_scope: true\n", listener="cloud: cloud-1") as proxy:
+        memory = proxy.serving.identity._memory
+        peer = await client(proxy)
+        for number in range(4):
+            memory._services.put(key("cloud-1", service), "nova", 1e12)
+            if number:
+                forgets.set()
+            got = await ask(peer, request(number=number, token=service))
+            assert got[0] == 200
+        for token in (service, user):
+            assert (await taken(proxy, peer, request(number=9, token=token)))[1][0] == 400
