@@ -48,10 +48,12 @@ class RoundTrips:
         return not self.measures or (self.default_us > 0 and self.only is None and not self.excepted)
 
     def with_measured(self, measured: Mapping[str, int]) -> RoundTrips:
-        """The same with these measures, which nobody asked for yet; what is declared stays."""
+        """The same with these measures; what is declared stays."""
         if self.complete:
             return self
-        return replace(self, measured=MappingProxyType(dict(measured)), asked=Asked())
+        # Shared while nobody asked: a decision that began before may still ask, and be remembered.
+        asked = Asked() if self.asked.ever else self.asked
+        return replace(self, measured=MappingProxyType(dict(measured)), asked=asked)
 
     def round_trip_us(
         self, a: str, b: str, a_groups: Sequence[str] = NO_GROUPS, b_groups: Sequence[str] = NO_GROUPS
