@@ -13,7 +13,7 @@ from oidproxy.proxy.lane_lines import microversion
 from oidproxy.proxy.ways_told import of_route
 from oidproxy.telemetry import redact
 from oidproxy.tokens.sealed import unseal
-from oidproxy.trace.documents import CREATES, ids_in, made, names_in
+from oidproxy.trace.documents import CREATES, ids_in, ids_of, made, names_in
 from oidproxy.trace.hiding import READ_AT_MOST, hidden, read
 from oidproxy.trace.line import Line
 from oidproxy.trace.templates import template
@@ -52,8 +52,9 @@ class Describing:
         path, query = _target(ended)
         named, used = template(route.service_type if route else "", path)
         body, answer = _bodies(taken)
-        document = read(answer)
-        used = list(dict.fromkeys([*used, *ids_in(query), *ids_in(body.decode("latin-1"))]))
+        document, asked = read(answer), read(body)
+        asked = None if asked is None else hidden(asked)
+        used = list(dict.fromkeys([*used, *ids_in(query), *ids_of(asked)]))
         return Line(
             at=at,
             method=head.method if head else "-",
@@ -73,7 +74,7 @@ class Describing:
             microversion=_microversion(head),
             listener=ended.listener,
             names=names_in(document),
-            request_body=self._shown(read(body)) if body else None,
+            request_body=asked if self._bodies else None,
             answer_body=self._shown(document),
             error=ended.error or "",
             lost=ended.lost,

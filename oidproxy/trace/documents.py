@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from oidproxy.telemetry import redact
 from oidproxy.trace.templates import ID
 
 if TYPE_CHECKING:
@@ -32,6 +35,14 @@ def ids_in(text: str) -> list[str]:
     return list(dict.fromkeys(_IDS.findall(text)))[:IDS_AT_MOST]
 
 
+def ids_of(document: object | None) -> list[str]:
+    """The ids in a body whose secrets are hidden already (`hiding.hidden`).
+
+    Only in such a one: a password of `openssl rand -hex 16`, or a key of 128 bits, looks like an id.
+    """
+    return [] if document is None else ids_in(msgspec.json.encode(document).decode())
+
+
 def made(document: object, location: str, used: Collection[str]) -> list[str]:
     """The ids of what a POST made, by its answer: `{"volume": {"id": …}}`, `{"ports": [{"id": …}]}`.
 
@@ -49,7 +60,7 @@ def names_in(document: object) -> dict[str, str]:
     for one in _shown(document):
         identity, name = one.get("id"), one.get("name")
         if isinstance(identity, str) and isinstance(name, str) and identity and name:
-            found[identity[:64]] = name[:255]
+            found[identity[:64]] = redact.text(name)[:255]
             if len(found) >= NAMES_AT_MOST:
                 break
     return found

@@ -144,6 +144,35 @@ async def test_ids_that_are_made_and_used_are_told(tmp_path, begun):
     assert list(line.steps) == ["decided", "received", "sent", "first_byte", "done"]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"auth": {"identity": {"password": {"user": {"name": "demo", "password": UUID}}}}},
+        {"auth": {"identity": {"token": {"id": UUID}}}},
+        {"server": {"adminPass": UUID.replace("-", ""), "user_data": UUID}},
+        {"payload": UUID.replace("-", "")},
+    ],
+)
+async def test_a_secret_that_looks_like_an_id_is_none(tmp_path, begun, body):
+    async with rig(tmp_path, answers("201 Created")) as proxy:
+        taken = Recording(proxy, begun)
+        await asked(proxy, call("POST", body=json.dumps(body).encode()))
+        await asked(proxy, call("POST", body=json.dumps(body).encode()[:-1]))
+    for line in taken.lines():
+        assert line.used == []
+
+
+async def test_a_token_that_is_a_name_is_hidden(tmp_path, begun):
+    token = "gAAAAAB" + "a" * 40
+    answer = b'{"server": {"id": "%b", "name": "%b"}}' % (UUID.encode(), token.encode())
+    async with rig(tmp_path, answers("200 OK", answer)) as proxy:
+        taken = Recording(proxy, begun)
+        await asked(proxy, call(), b"}}")
+    [line] = taken.lines()
+    assert list(line.names) == [UUID]
+    assert token not in str(line)
+
+
 async def test_answers_that_are_compressed_are_read_too(tmp_path, begun):
     made = zlib.compress(b'{"id": "%b"}' % UUID.encode())
     async with rig(tmp_path, answers("201 Created", made, "Content-Encoding: deflate\r\n")) as proxy:

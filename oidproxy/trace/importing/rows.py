@@ -15,7 +15,7 @@ from oidproxy.scope.nearest import nearest
 from oidproxy.scope.parse import parse
 from oidproxy.scope.services import official
 from oidproxy.telemetry import redact
-from oidproxy.trace.documents import ids_in
+from oidproxy.trace.documents import ids_in, ids_of
 from oidproxy.trace.hiding import hidden
 from oidproxy.trace.hiding import read as read_body
 from oidproxy.trace.importing.files import opened
@@ -106,7 +106,7 @@ class _Reader:
         at, done = self._at(row)
         body, answer = _body(get(row, "request_body")), _body(get(row, "answer_body"))
         if body is not None or query:
-            used = list(dict.fromkeys([*used, *ids_in(query), *ids_in(get(row, "request_body"))]))
+            used = list(dict.fromkeys([*used, *ids_in(query), *ids_of(body)]))
         cloud = get(row, "cloud") or self._options.cloud
         return Line(
             at=at,
@@ -128,7 +128,7 @@ class _Reader:
             request_id=redact.text(get(row, "request_id"))[:64],
             caller=redact.text(get(row, "caller"))[:128],
             user=self._users.name(get(row, "user")),
-            content_type=get(row, "content_type")[:128],
+            content_type=redact.text(get(row, "content_type"))[:128],
             request_body=body,
             answer_body=answer,
             made_up=self._lacking(method, body, answer, guessed=guessed),

@@ -12,7 +12,7 @@ from oidproxy.scope.canonical import canonical
 from oidproxy.scope.parse import parse
 from oidproxy.telemetry import redact
 from oidproxy.tokens.sealed import MARK, unseal
-from oidproxy.trace.documents import CREATES, ids_in, made
+from oidproxy.trace.documents import CREATES, ids_in, ids_of, made
 from oidproxy.trace.hiding import hidden, is_json, read
 from oidproxy.trace.importing.services import place_of
 from oidproxy.trace.line import Line
@@ -68,7 +68,8 @@ def line_of(seen: Seen, users: Users, options: Options) -> Line | None:
     body = seen.body if is_json(kind) or not kind else b""
     if seen.method in _SENDING and not seen.body and seen.bytes_in:
         lacks.append("request_body")
-    used = list(dict.fromkeys([*used, *ids_in(query), *ids_in(body.decode("latin-1"))]))
+    asked = _shown(body)
+    used = list(dict.fromkeys([*used, *ids_in(query), *ids_of(asked)]))
     who = _who(seen.fields)
     if not who and "/auth/tokens" not in path:
         lacks.append("user")
@@ -94,8 +95,8 @@ def line_of(seen: Seen, users: Users, options: Options) -> Line | None:
         used=used,
         request_id=_request_id(seen),
         user=users.name(who),
-        content_type=kind[:128],
-        request_body=_shown(body),
+        content_type=redact.text(kind)[:128],
+        request_body=asked,
         answer_body=_shown(seen.answer),
         made_up=lacks,
     )

@@ -88,6 +88,13 @@ def test_no_secret_is_kept(tmp_path):
         assert secret not in str(lines)
 
 
+def test_a_secret_that_looks_like_an_id_is_none(tmp_path):
+    password = "0123456789abcdef0123456789abcdef"
+    login = {"auth": {"identity": {"password": {"user": {"name": "demo", "password": password}}}}}
+    [line] = found(tmp_path, entry("POST", "http://proxy:5000/v3/auth/tokens", body=login, status=401))
+    assert password not in str(line)
+
+
 def test_the_token_tells_who_and_a_sealed_one_the_scope(tmp_path):
     sealed = entry()
     sealed["request"]["headers"] = fields(X_Auth_Token=seal(TOKEN, "paris", parse("image:rennes")))

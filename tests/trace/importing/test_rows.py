@@ -89,6 +89,14 @@ def test_secrets_in_cells_are_hidden(tmp_path):
     assert "gAAAA" not in str(line)
 
 
+def test_a_secret_that_looks_like_an_id_is_none(tmp_path):
+    yaml = "columns: {path: path, request_body: body}\nconstants: {service: compute}\n"
+    password = "0123456789abcdef0123456789abcdef"
+    body = f'"{{""server"": {{""adminPass"": ""{password}""}}}}"'
+    [line] = found(tmp_path, f"path,body\n/v2.1/servers,{body}\n", yaml)
+    assert password not in str(line)
+
+
 def test_a_mapping_that_cannot_be_says_where(tmp_path):
     with pytest.raises(ConfigError) as caught:
         found(
