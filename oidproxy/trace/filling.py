@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import quote, unquote_plus
 
 from oidproxy.trace import bodies, kinds
+from oidproxy.trace.hiding import HIDDEN
 from oidproxy.trace.kinds import ID
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from oidproxy.trace.kinds import Kind
     from oidproxy.trace.line import Line
 
-HIDDEN = "{SHA256}"
-"""Begins what stands for a secret in a recorded body."""
+DIGEST = "{SHA256}"
+"""Begins what stands for a secret in a recorded body, where HIDDEN does not."""
 
 PASSWORDS = frozenset({"adminpass", "password", "admin_pass", "original_password"})
 PASSWORD = "Replayed-0"  # noqa: S105 - stands where the trace hides one; it protects nothing
@@ -110,6 +111,9 @@ class Filling:
     def prepared(self) -> Prepared | Unmatched:
         """How it is to be sent."""
         line = self.line
+        if not line.path.startswith("/"):
+            # Put behind `http://127.0.0.1:9292`, `@elsewhere/…` would be another host's (RFC 3986, 3.2.1).
+            return Unmatched("its path does not begin with a slash")
         if line.service == "identity" and line.path.rstrip("/").endswith("/auth/tokens"):
             if line.method == "POST":
                 return Prepared(line.path, line.query, login=True, made_up=("token",))
@@ -258,4 +262,4 @@ class Filling:
 
 
 def _is_hidden(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith(HIDDEN)
+    return isinstance(value, str) and (value == HIDDEN or value.startswith(DIGEST))

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from oidproxy.trace.filling import Prepared, Unmatched, Who
+from oidproxy.trace.hiding import hidden
 from oidproxy.trace.kinds import IMAGE, NETWORK, SERVER, VOLUME
 from oidproxy.trace.remapping import Remapping
 from tests.trace.lines import line, numbered, uuid
@@ -246,6 +247,12 @@ class TestBodies:
         }
         found = sent(Remapping(), line("POST", "/v2.1/servers", request_body=body))
         assert found.body == {"server": {"adminPass": "Replayed-0", "n": 1}}
+        assert found.made_up == ("secret",)
+
+    def test_what_is_hidden_by_a_word_is_left_out_too(self):
+        told = {"server": {"name": "s", "personality": [{"path": "/etc/x", "contents": "secret"}]}}
+        found = sent(Remapping(), line("POST", "/v2.1/servers", request_body=hidden(told)))
+        assert found.body == {"server": {"name": "s"}}
         assert found.made_up == ("secret",)
 
     def test_signing_in_is_told_and_asking_about_a_token_too(self):

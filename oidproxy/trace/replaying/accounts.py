@@ -119,8 +119,12 @@ class Accounts:
         root = base(login.auth_url, self._settings.allowed)
         fields = {"Content-Type": "application/json"} | ({SCOPE: scope} if scope else {})
         began = time.monotonic()
+        asked = f"{root}/v3/auth/tokens"
         try:
-            async with self._http.post(f"{root}/v3/auth/tokens", data=login.body, headers=fields) as answer:
+            # A redirection (307, 308) would take the password to whom nobody allowed.
+            async with self._http.post(
+                asked, data=login.body, headers=fields, allow_redirects=False
+            ) as answer:
                 body = await answer.read()
                 token = answer.headers.get("X-Subject-Token", "")
                 status = answer.status

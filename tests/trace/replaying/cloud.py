@@ -79,6 +79,10 @@ class FakeCloud:
                     ],
                 },
                 {
+                    "type": "bare",
+                    "endpoints": [{"interface": "public", "region": "R", "url": self.url}],
+                },
+                {
                     "type": "image",
                     "endpoints": [
                         {"interface": "public", "region": "R", "url": "http://images.example:9292"}

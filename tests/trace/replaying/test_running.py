@@ -93,6 +93,36 @@ async def test_who_cannot_be_matched_is_counted_and_not_sent(cloud):
     assert one.progress.unmatched == one.progress.done == 3
 
 
+@pytest.mark.parametrize("path", ["@{0}/v2.1/servers", "@{0}/v3/auth/tokens", ".{0}/v2.1/servers"])
+async def test_a_path_that_would_be_another_hosts_is_not_sent(cloud, path):
+    """`http://127.0.0.1:9292` and `@elsewhere/…` behind it would lead elsewhere."""
+    async with FakeCloud().running() as elsewhere:
+        address = elsewhere.url.removeprefix("http://")
+        lines = numbered(
+            [line("POST", path.format(address), service=service) for service in ("bare", "identity")]
+        )
+        outcomes, _ = await replay(cloud, lines)
+    assert [one.unmatched for one in outcomes] == ["its path does not begin with a slash"] * 2
+    assert not elsewhere.asked
+    assert not elsewhere.logins
+
+
+async def test_a_login_follows_no_redirection(cloud, monkeypatch):
+    """It would take the password to a host that nobody allowed."""
+    async with FakeCloud().running() as elsewhere:
+
+        async def away(self, request):
+            if self is elsewhere:
+                return await real(self, request)
+            raise web.HTTPPermanentRedirect(f"{elsewhere.url}{request.path}")
+
+        real = FakeCloud._login
+        monkeypatch.setattr(FakeCloud, "_login", away)
+        with pytest.raises(ConfigError, match="answers 308"):
+            await replay(cloud, [line()])
+    assert not elsewhere.logins
+
+
 async def test_something_of_before_stands_in_for_what_is_only_read(cloud):
     cloud.servers[uuid(555)] = "ACTIVE"
     otherwise = cloud.answer
