@@ -32,7 +32,7 @@ class Counterparts:
         if self._pending:
             for one in line.used:
                 waiting = self._pending.get(one)
-                if waiting is not None:
+                if waiting is not None and one not in line.made:
                     waiting.append(go)
                     return True
         return False

@@ -108,7 +108,9 @@ class Driver:
     def _due(turn: _Turn) -> None:
         driver = turn.driver
         turn.go()
-        driver.parts[turn.loop].expects(turn.line)
+        if not turn.over:
+            # Of what is over at once nothing will come, and nobody may wait for it.
+            driver.parts[turn.loop].expects(turn.line)
         driver._advance()
 
     def _end(self) -> None:
@@ -142,7 +144,7 @@ class Driver:
 class _Turn:
     """One request, from its time on."""
 
-    __slots__ = ("_entry", "_made_up_of", "_sent_at", "_waited", "driver", "intended", "line", "loop")
+    __slots__ = ("_entry", "_made_up_of", "_sent_at", "_waited", "driver", "intended", "line", "loop", "over")
 
     def __init__(self, driver: Driver, line: Line, loop: int, intended: int) -> None:
         self.driver = driver
@@ -153,6 +155,7 @@ class _Turn:
         self._sent_at = 0.0
         self._waited = False
         self._made_up_of = ""
+        self.over = False
 
     def go(self) -> None:
         """Send it, unless it has to wait."""
@@ -233,6 +236,7 @@ class _Turn:
 
     def _unmatched(self, why: str) -> None:
         line = self.line
+        self.over = True
         if line.made:
             self.driver.parts[self.loop].answered(line, 0, b"")
         now = self._time()
@@ -256,6 +260,7 @@ class _Turn:
 
     def _done(self, sent: Sent) -> None:
         driver, line, entry = self.driver, self.line, self._entry
+        self.over = True
         driver.ledger.close(entry)
         if line.made:
             driver.parts[self.loop].answered(line, sent.status, sent.body)

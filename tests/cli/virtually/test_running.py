@@ -153,6 +153,24 @@ def test_what_was_not_made_is_not_asked_for(tmp_path):
     assert "request 0, which makes it, was answered 502" in found[1].unmatched
 
 
+def test_what_waits_for_what_cannot_be_made_is_not_asked_for_either(tmp_path):
+    """A port of a server that was not made, and whoever uses the port."""
+    server, port = IMAGE, NETWORK
+    makes = {"method": "POST", "service": "compute", "status": 202, "bytes_in": 10}
+    trace = written(
+        tmp_path,
+        [
+            line(0, 0, "/v2.1/servers", made=[server], scope="compute:cloud-2", **makes),
+            line(1, 5, "/v2.1/os-x", made=[port], used=[server], **makes),
+            line(2, 6, f"/v2.1/os-x/{port}", service="compute", used=[port]),
+        ],
+    )
+    found = replayed(trace, outages=("cloud-2@0s..60s",))
+    assert [one.n for one in found] == [0, 1, 2]
+    assert "request 0, which makes it, was answered 502" in found[1].unmatched
+    assert "request 1, which makes it, was answered 0" in found[2].unmatched
+
+
 def test_what_is_on_two_clouds_is_made_and_deleted_on_both(tmp_path):
     both = "network:cloud-2&cloud-3"
     life = [network(0, 0, "POST", 201, scope=both), network(1, 1, "DELETE", 204, scope=both)]
