@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from oidproxy.trace.line import STEPS, Line
-from oidproxy.trace.reading import open_trace
+from oidproxy.trace.reading import UNREADABLE, open_trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ def check(path: Path, progress: Callable[[int], None] = lambda _: None) -> Check
         checked.lines += 1
         try:
             line = decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             _note(checked, file, number, str(error))
             continue
         for fault in _faults(line):

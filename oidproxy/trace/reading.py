@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import msgspec
 import zstandard
@@ -22,6 +23,12 @@ PIECE = 1024 * 1024
 
 LINE_AT_MOST = 16 * 1024 * 1024
 
+_HEAD_AT_MOST, _BLOCK_HEAD, _REPEATED = 18, 3, 1
+"""Of a zstd frame: bytes of its head, of each block's; the type of a block of one byte many times."""
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a line that is none makes of its reader."""
+
 _set = msgspec.structs.force_setattr
 
 
@@ -34,7 +41,7 @@ class Trace:
     header: Header
     """Of the first file, with all files' clouds."""
     cut: list[Path] = field(default_factory=list)
-    """Files, of those read so far, whose last line is not whole: whoever wrote it was ended."""
+    """Files, of those read so far, that end too early: whoever wrote them was ended, or still writes."""
 
     def lines(self) -> Iterator[Line]:
         """Every request in the order of `at`, numbered.
@@ -58,7 +65,7 @@ class Trace:
             for number, data in _rest(path, self.cut):
                 try:
                     line = decode(data)
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                except UNREADABLE as error:
                     raise _bad(path, number, error) from None
                 yield line
 
@@ -70,13 +77,13 @@ class Trace:
             for path, number, data in self.raw():
                 try:
                     yield at(data).at, data
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                except UNREADABLE as error:
                     raise _bad(path, number, error) from None
 
         for number, data in enumerate(in_order(timed())):
             try:
                 line = decode(data)
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except UNREADABLE:
                 # Which one it is was forgotten on the way: read as they stand, it is named.
                 for line in self._as_they_stand():
                     del line
@@ -121,7 +128,7 @@ def read_header(path: Path) -> Header:
                 line=1,
             )
         return msgspec.json.decode(first[1], type=Header)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         raise TraceInvalid(
             'this is no trace: its first line is no header ({"oidproxy_trace": 1, …}); '
             "other formats are read with `oidproxy trace import`",
@@ -188,7 +195,7 @@ def _lines(path: Path, cut: list[Path]) -> Iterator[tuple[int, bytes]]:
                 yield number, line
         if len(kept) > LINE_AT_MOST:
             raise TraceInvalid("this line is too long for a trace's", file=str(path), line=number + 1)
-    if kept.strip() and path not in cut:
+    if (kept.strip() or not _is_whole(path)) and path not in cut:
         cut.append(path)
 
 
@@ -205,6 +212,43 @@ def _pieces(path: Path) -> Iterator[bytes]:
                     yield piece
             except zstandard.ZstdError as error:
                 raise TraceInvalid(f"this is not compressed by zstd: {error}", file=str(path)) from None
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file that was read to its end has all of its last frame (RFC 8878, 3.1.1).
+
+    What a decompressor gave of one that has not may well end with a line.
+    """
+    if path.name.endswith(PLAIN):
+        return True
+    with path.open("rb") as file:
+        while head := file.read(_HEAD_AT_MOST):
+            try:
+                begin = file.tell() - len(head) + zstandard.frame_header_size(head)
+                checked = zstandard.get_frame_parameters(head).has_checksum
+            except zstandard.ZstdError:
+                return False
+            if not _is_behind_blocks(file, begin, 4 if checked else 0):
+                return False
+    return True
+
+
+def _is_behind_blocks(file: IO[bytes], begin: int, checksum: int) -> bool:
+    """Go behind a frame whose blocks begin there; False: it has not all of them."""
+    file.seek(begin)
+    last = False
+    while not last:
+        head = file.read(_BLOCK_HEAD)
+        if len(head) < _BLOCK_HEAD:
+            return False
+        number = int.from_bytes(head, "little")
+        last, kind, size = bool(number & 1), number >> 1 & 3, number >> 3
+        skipped = (1 if kind == _REPEATED else size) + (checksum if last else 0)
+        if skipped:
+            file.seek(skipped - 1, os.SEEK_CUR)
+            if not file.read(1):
+                return False
+    return True
 
 
 def _bad(path: Path, number: int, error: Exception) -> TraceInvalid:

@@ -13,7 +13,7 @@ from oidproxy.trace.checking import check
 from oidproxy.trace.line import Header, Line
 from oidproxy.trace.reading import open_trace
 from oidproxy.trace.sorting import in_order
-from oidproxy.trace.writing import TraceWriter
+from oidproxy.trace.writing import TraceWriter, compressing
 
 HEADER = Header(oidproxy_trace=1, began="2026-01-01T00:00:00Z", source="csv")
 
@@ -155,6 +155,48 @@ def test_what_a_killed_writer_left_is_read(tmp_path, name):
     assert found == lines[: len(found)]
     assert 1000 < len(found) < 5000
     assert trace.cut == [path]
+
+
+def test_what_ends_with_a_line_and_not_with_its_frame_was_cut_too(tmp_path):
+    path = tmp_path / "t.jsonl.zst"
+    with path.open("wb") as file:
+        writer = compressing(file)
+        writer.write(b'{"oidproxy_trace":1,"began":"2026-01-01T00:00:00Z","source":"serve"}\n')
+        for at in range(3):
+            writer.flush()
+            writer.write(b'{"at":%d,"method":"GET","path":"/","status":200}\n' % at)
+        writer.close()
+    whole, size = path.read_bytes(), path.stat().st_size
+    counts = {}
+    for left in range(40, size):
+        path.write_bytes(whole[:left])
+        checked = check(path) if _has_header(path) else None
+        if checked is not None:
+            assert checked.cut == [path], left
+            counts[checked.lines] = left
+    assert set(counts) >= {0, 1, 2}
+    path.write_bytes(whole + whole)
+    trace = open_trace(path)
+    assert [number for _, number, _ in trace.raw()] == [2, 3, 4, 5, 6, 7, 8]
+    assert trace.cut == []
+
+
+def _has_header(path) -> bool:
+    try:
+        open_trace(path)
+    except TraceInvalid:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("is_sorted", [True, False])
+def test_a_line_that_is_too_deep_is_named(tmp_path, is_sorted):
+    path = written(tmp_path / "t.jsonl", line(0), sorted=is_sorted)
+    with path.open("ab") as file:
+        file.write(b'{"at":1,"request_body":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n")
+    with pytest.raises(TraceInvalid, match=r"t\.jsonl:3: "):
+        list(open_trace(path).lines())
+    assert check(path).faults == 1
 
 
 def test_fields_of_a_later_release_are_skipped(tmp_path):

@@ -82,4 +82,4 @@ def _told(trace: Trace, found: Tally) -> Iterator[str]:
             rest = sum(counts.values()) - sum(number for _, number in counts.most_common(MOST))
             yield f"{rest:>10,}  ({len(counts) - MOST:,} more)"
     for path in trace.cut:
-        yield f"{path}: its last line is not whole: whoever wrote it was ended"
+        yield f"{path}: it ends too early: whoever wrote it was ended, or still writes"

@@ -61,5 +61,5 @@ def _tell(path: Path, checked: Checked) -> None:
     if checked.faults > SHOWN:
         print(f"{path}: {checked.faults - SHOWN:,} more faults", file=sys.stderr)
     for name in checked.cut:
-        print(f"{name}: its last line is not whole: whoever wrote it was ended", file=sys.stderr)
+        print(f"{name}: it ends too early: whoever wrote it was ended, or still writes", file=sys.stderr)
     print(f"{path}: {checked.lines:,} requests, {checked.faults:,} faults")

@@ -105,7 +105,7 @@ def _asked(options: argparse.Namespace) -> WhatIf:
     from oidproxy.cli.virtually.whatif import WhatIf
     from oidproxy.trace.whatif.durations import seconds
 
-    if options.workers < 1 or options.loop < 1 or options.speed <= 0 or options.clouds < 0:
+    if options.workers < 1 or options.loop < 1 or not options.speed > 0 or options.clouds < 0:
         raise ConfigError("--workers, --loop and --speed are more than nothing")
     try:
         service_time = None if options.service_time == RECORDED else seconds(options.service_time)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from oidproxy.trace.reading import UNREADABLE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -52,7 +54,7 @@ def survey(trace: Trace) -> Survey:
     for _, _, data in trace.raw():
         try:
             line = decode(data)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             continue  # whoever reads the lines says which one it is
         if not line.service:
             left_out += 1

@@ -169,8 +169,8 @@ def _above_zero(text: str, path: tuple[str, ...], findings: Findings) -> float:
         found = float(text)
     except ValueError:
         found = 0.0
-    if not 0 < found < 1e12:
-        findings.wrong(path, f"expected a number above 0, got {text!r}")
+    if not 1e-6 <= found < 1e12:
+        findings.wrong(path, f"expected a number above 0, from 0.000001 to a million millions, got {text!r}")
         return 1.0
     return found
 

@@ -66,7 +66,11 @@ class Distances:
 
 def read_keys(path: Path) -> RttKeys:
     """The dictionary of a file, YAML or JSON. Raises ConfigError, OSError."""
-    found = document.parse(path.read_text("utf-8"), file=str(path))
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError("this is no text in UTF-8", file=str(path)) from None
+    found = document.parse(text, file=str(path))
     if found.problems:
         raise found.problems[0]
     data = found.data

@@ -86,6 +86,7 @@ def test_the_same_for_simulated_clouds_in_real_time(trace, tmp_path):
         (["--scope", "image:"], "the scope ends"),
         (["--service-time", "soon"], "--service-time: expected a duration"),
         (["--workers", "0"], "--workers"),
+        (["--speed", "nan"], "--speed"),
         (["--rtt", "/nowhere/rtt.yaml"], "/nowhere/rtt.yaml"),
     ],
 )

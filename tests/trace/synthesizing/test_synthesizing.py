@@ -158,6 +158,10 @@ def test_weights_are_kept_to(tmp_path):
         ),
         ("mix: {}\narrivals: {rate: 1}\nduration: 1s\n", "nothing stands here"),
         ("mix: {server-list: -1}\narrivals: {rate: 1}\nduration: 1s\n", "1:20: expected a number above 0"),
+        (
+            "mix: {server-list: 1}\narrivals: {rate: 1e-300}\nduration: 1s\n",
+            "2:18: expected a number above 0",
+        ),
         ("mix: {server-list: 1}\narrivals: {rate: 1}\n", "how long?"),
         ("mix: {server-list: 1}\nduration: 1s\n", "need a rate"),
         ("mix: {server-list: 1}\narrivals: {process: recorded}\n", "need a trace"),

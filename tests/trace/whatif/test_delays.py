@@ -79,3 +79,10 @@ def test_names_are_given_in_their_order(tmp_path):
 def test_what_cannot_be_read_is_refused(tmp_path, text, said):
     with pytest.raises(ConfigError, match=said):
         read(tmp_path, text, {"paris": ()})
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "rtt.yaml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="no text in UTF-8"):
+        read_keys(path)
