@@ -20,7 +20,7 @@ from oidproxy.clouds.rtt import RoundTrips
 from oidproxy.clouds.scopes import check_meaning
 from oidproxy.errors import ConfigError
 from oidproxy.scope.parse import parse
-from oidproxy.scope.tree import EVERY_SERVICE, Binding, Scope
+from oidproxy.scope.tree import Binding, Scope
 from oidproxy.trace.reading import Trace, open_trace
 from oidproxy.trace.schedule import Schedule
 from oidproxy.trace.whatif.delays import Distances, distances, names_in, read_keys
@@ -114,7 +114,7 @@ def _scopes(asked: WhatIf, registry: Registry) -> Scopes:
     maps = tuple(map(scope_map, asked.maps))
     given = [("--scope", parse(asked.scope))] if asked.scope else []
     given += [
-        (f"--map-scope {text!r}", Scope((Binding(EVERY_SERVICE, one.becomes),)))
+        (f"--map-scope {text!r}", Scope(tuple(Binding(name, one.becomes) for name in one.services)))
         for text, one in zip(asked.maps, maps, strict=True)
     ]
     for what, scope in given:

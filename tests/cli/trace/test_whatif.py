@@ -81,6 +81,7 @@ def test_the_same_for_simulated_clouds_in_real_time(trace, tmp_path):
         (["--outage", "cloud-9@1s..2s"], "no cloud is called 'cloud-9'"),
         (["--map-scope", "image"], "a map of scopes is"),
         (["--map-scope", "image:* -> cloud-4"], "cloud-4"),
+        (["--map-scope", "imag:* -> cloud-1"], "no cloud has a service 'imag'"),
         (["--map-scope", "image:* -> nearest(@fr)"], "fr"),
         (["--scope", "image:cloud-1;dns:cloud-1"], "no cloud has a service 'dns'"),
         (["--scope", "image:"], "the scope ends"),
