@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from oidproxy.clouds.limits import Limits
     from oidproxy.identity.service import Outgoing
+    from oidproxy.manyclouds.finding.creations import Reads
     from oidproxy.proxy.serving import Serving
     from oidproxy.proxy.terms import Client
     from oidproxy.routing.decision import Arrival, Decision, FanOut, Forward, Route, Snapshot
@@ -44,23 +45,6 @@ BULK_SERVICES = frozenset({"image", "object-store"})
 
 
 Act = Callable[["Exchange", "Decision"], None]
-
-
-class Reads(Protocol):
-    """What every piece of an answer's body passes."""
-
-    @property
-    def learned(self) -> tuple[str, ...]:
-        """URLs that the document says its service has."""
-        ...
-
-    def feed(self, data: bytes) -> bytes:
-        """Take a piece, and return what can be passed on."""
-        ...
-
-    def finish(self) -> bytes:
-        """That was all: the rest."""
-        ...
 
 
 class Begun(Protocol):

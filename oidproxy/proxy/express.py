@@ -210,9 +210,10 @@ class Express:
             return
         spread = ways.get(key)
         if not isinstance(spread, Spread):
-            spread = Spread(finding, way.route.service_type)
+            spread = Spread(finding, way.route.service_type, among.ones)
             self._keep(ways, key, spread)
         spread.learn(asked.collection)
+        way.chosen = spread.chosen
         self._keep(spread.ways, way.route.cloud, way)
 
     def _keep(self, ways: MutableMapping[Any, Any], key: Key | str, way: Way | Spread) -> None:

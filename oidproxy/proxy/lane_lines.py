@@ -104,7 +104,7 @@ class LaneLines:
             path="",
             status=0,
             listener=way.arrival.listener.cloud or "",
-            **of_route(way.route),
+            **of_route(way.route, way.chosen),
         )
         fields = msgspec.to_builtins(constant)
         for name in ("at", "method", "path", "status"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from oidproxy.proxy.way import Key, Way
 
 if TYPE_CHECKING:
+    from oidproxy.clouds.plan import One
     from oidproxy.manyclouds.finding.find import Finding
 
 COLLECTIONS_KEPT = 64
@@ -20,12 +21,14 @@ Ways = dict[Key, "Way | Spread"]
 class Spread:
     """Those of requests with the same carriers, for a service that these bind to several clouds."""
 
-    __slots__ = ("_collections", "_finding", "_service_type", "ways")
+    __slots__ = ("_collections", "_finding", "_service_type", "chosen", "ways")
 
-    def __init__(self, finding: Finding, service_type: str) -> None:
+    def __init__(self, finding: Finding, service_type: str, chosen: tuple[One, ...]) -> None:
         self._finding = finding
         self._service_type = service_type
         self._collections: set[bytes] = set()
+        self.chosen = chosen
+        """The several clouds; one value for all ways to them."""
         self.ways: dict[str, Way] = {}
         """By cloud."""
 

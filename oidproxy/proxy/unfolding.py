@@ -40,6 +40,7 @@ def unfolded(folded: Folded, client: Client, serving: Serving) -> Exchange:
             exchange.take_up(call, decision, outgoing)
         case FanOut():
             exchange.found_among = decision
+            exchange.account.chosen = decision.ones
             leg = decision.leg(One(way.route.cloud))
             receiver = Straight(exchange, leg, outgoing, search_among(exchange, decision))
             call = way.pool.take_up(request, receiver, folded.upstream)

@@ -12,6 +12,7 @@ from oidproxy.telemetry.access import AccessLine, form
 from oidproxy.tokens.presented import Form, Use
 
 if TYPE_CHECKING:
+    from oidproxy.clouds.plan import One
     from oidproxy.clouds.registry import Endpoint
     from oidproxy.identity.memory import Audience
     from oidproxy.rewrite.links import Links
@@ -54,6 +55,7 @@ class Way:
         "arrival",
         "audience",
         "begin",
+        "chosen",
         "envelope",
         "host",
         "line",
@@ -85,6 +87,8 @@ class Way:
         self.route = route
         self.arrival = arrival
         self.pool = pool
+        self.chosen: tuple[One, ...] = ()
+        """The clouds that the scope means, where they are several."""
         self.snapshot = snapshot
         self.abroad = route.home != route.cloud
         self.begin = b"GET " + endpoint.root.encode()

@@ -9,7 +9,10 @@ import uuid
 import pytest
 
 from oidproxy.proxy import hedging
+from oidproxy.proxy.recorder import Recorded, Recorder
 from oidproxy.proxy.spread import Spread
+from oidproxy.trace import recording
+from oidproxy.trace.reading import open_trace
 from tests.manyclouds import fleet as clouds
 from tests.manyclouds.fleet import Cloud, fleet, named, read, request
 from tests.proxy.test_hot_path import Instructions
@@ -108,6 +111,18 @@ async def test_the_access_lines_are_the_same(lane):
             del line[name]
     assert told[0] == told[1]
     assert told[0]["cloud"] == "cloud-3"
+
+
+async def test_a_recording_tells_the_clouds_of_the_scope_on_it_as_off_it(lane, tmp_path):
+    begun = recording.begin(tmp_path / "traces", size=8 << 20, part=1 << 20, bodies=False, workers=1)
+    recorder = lane.serving.recorder = Recorder(begun, [], Recorded())
+    assert (await lane.took(path(10)))[0] == 1
+    await lane.anew()
+    assert (await lane.took(path(10)))[0] == 0
+    lane.serving.recorder = None
+    recorder.close()
+    told = [(line.clouds, line.asked, line.cloud) for line in open_trace(begun.folder).lines()]
+    assert told == 2 * [(["cloud-1", "cloud-2", "cloud-3"], ["cloud-2"], "cloud-2")]
 
 
 async def test_what_is_in_no_index_or_at_several_clouds_is_searched(lane):
